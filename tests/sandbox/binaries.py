@@ -246,16 +246,17 @@ def _source_tree(work: Path) -> Path:
     shutil.rmtree(unpacked, ignore_errors=True)
     # dpkg-source applies the package's own patches while it unpacks.
     _run("unpack the Kubernetes source", ["dpkg-source", "--no-check", "-x", description, unpacked])
-    _replace_reflect2(unpacked / "vendor" / "github.com" / "modern-go" / "reflect2", download, apt)
+    _replace_reflect2(unpacked / "vendor" / "github.com" / "modern-go" / "reflect2", download)
     unpacked.rename(tree)
     shutil.rmtree(download)
     return tree
 
 
-def _replace_reflect2(vendored: Path, download: Path, apt: Sequence[str]) -> None:
+def _replace_reflect2(vendored: Path, download: Path) -> None:
     """Put Debian's reflect2 1.0.2 in place of the vendored 1.0.1.
 
-    1.0.1 reads the runtime's map iterator by its old layout: under Go 1.18 and later the API server dies at the first CRD.
+    1.0.1 reads the runtime's map iterator by its old layout: under Go 1.18 and later the API server dies at the first
+    CRD.
     """
     package = "golang-github-modern-go-reflect2-dev"
     _run(f"download {package}", ["apt-get", "-o", "APT::Sandbox::User=root", "download", package], cwd=download)

@@ -88,7 +88,7 @@ class KubeApi:
         pair = None
         with tempfile.TemporaryDirectory() as folder:
             if user.get("client-certificate-data"):
-                pair = (os.path.join(folder, "crt"), os.path.join(folder, "key"))
+                pair = (f"{folder}/crt", f"{folder}/key")
                 for path, field in zip(pair, ("client-certificate-data", "client-key-data"), strict=True):
                     Path(path).touch(mode=0o600)
                     Path(path).write_bytes(base64.b64decode(user[field]))
