@@ -97,7 +97,7 @@ def prepare(names: Iterable[str] = (*PACKAGED, *BUILT)) -> dict[str, Path]:
         PreparationError: a step failed; the message has the step's last lines.
     """
     wanted = list(names)
-    _install_packages(SYSTEM)
+    _install_commands(SYSTEM)
     missing = [name for name in wanted if find(name) is None]
     for name in missing:
         if name in PACKAGED:
@@ -108,17 +108,20 @@ def prepare(names: Iterable[str] = (*PACKAGED, *BUILT)) -> dict[str, Path]:
     return {name: require(name) for name in wanted}
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Show progress, on stderr so that a caller's stdout stays its own."""
     print(f"prepare: {text}", file=sys.stderr, flush=True)
 
 
-def _run(step: str, command: Sequence[str | Path], cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+def run_step(
+    step: str, command: Sequence[str | Path], cwd: Path | None = None, env: dict[str, str] | None = None
+) -> None:
     """Run one step with its output in a log of the cache; say how long it has been running, every 30 seconds."""
     logs = cache_dir() / "log"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / (re.sub(r"\W+", "-", step) + ".log")
     started = time.monotonic()
-    _say(step)
+    say(step)
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(part) for part in command], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -128,16 +131,25 @@ def _run(step: str, command: Sequence[str | Path], cwd: Path | None = None, env:
                 code = process.wait(timeout=30)
                 break
             except subprocess.TimeoutExpired:
-                _say(f"{step}: {time.monotonic() - started:.0f} s")
+                say(f"{step}: {time.monotonic() - started:.0f} s")
     if code:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise PreparationError(f"{step} failed (exit status {code}). Last lines of {log}:\n{tail}")
 
 
-def _install_packages(commands: dict[str, str]) -> None:
+def _install_commands(commands: dict[str, str]) -> None:
     """Install the Debian packages of those commands that the machine does not have."""
     search = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin" + os.pathsep + "/sbin"
-    packages = sorted({package for command, package in commands.items() if shutil.which(command, path=search) is None})
+    missing = {package for command, package in commands.items() if shutil.which(command, path=search) is None}
+    install_packages(sorted(missing))
+
+
+def install_packages(packages: Sequence[str]) -> None:
+    """Install Debian packages.
+
+    Raises:
+        PreparationError: only root may, or apt-get failed.
+    """
     if not packages:
         return
     listed = " ".join(packages)
@@ -145,7 +157,7 @@ def _install_packages(commands: dict[str, str]) -> None:
         raise PreparationError(f"these Debian packages are missing: {listed}. Run: sudo apt-get install {listed}")
     _refresh_package_lists()
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    _run(f"install {listed}", ["apt-get", "install", "-y", "--no-install-recommends", *packages], env=env)
+    run_step(f"install {listed}", ["apt-get", "install", "-y", "--no-install-recommends", *packages], env=env)
 
 
 def _refresh_package_lists() -> None:
@@ -153,7 +165,7 @@ def _refresh_package_lists() -> None:
     lists = Path("/var/lib/apt/lists")
     fresh = any(time.time() - entry.stat().st_mtime < 86400 for entry in lists.glob("*_Packages*"))
     if not fresh:
-        _run("update the package lists", ["apt-get", "update"])
+        run_step("update the package lists", ["apt-get", "update"])
 
 
 def _unpack_package(package: str, command: str) -> None:
@@ -165,9 +177,9 @@ def _unpack_package(package: str, command: str) -> None:
     work.chmod(0o755)
     if os.geteuid() == 0:
         _refresh_package_lists()
-    _run(f"download {package}", ["apt-get", "-o", "APT::Sandbox::User=root", "download", package], cwd=work)
+    run_step(f"download {package}", ["apt-get", "-o", "APT::Sandbox::User=root", "download", package], cwd=work)
     archive = next(work.glob("*.deb"))
-    _run(f"unpack {package}", ["dpkg-deb", "-x", archive, work / "root"])
+    run_step(f"unpack {package}", ["dpkg-deb", "-x", archive, work / "root"])
     for folder in ("usr/bin", "bin", "usr/sbin"):
         if (work / "root" / folder / command).exists():
             _keep(work / "root" / folder / command)
@@ -194,7 +206,7 @@ def _build(names: Sequence[str]) -> None:
         raise PreparationError(
             f"{', '.join(names)} not found and this is no Debian: set KUBEBUILDER_ASSETS to a folder that has them"
         )
-    _install_packages(BUILD_TOOLS)
+    _install_commands(BUILD_TOOLS)
     work = cache_dir() / "build" / "kubernetes"
     tree = _source_tree(work)
     gopath = work / "gopath"
@@ -218,7 +230,7 @@ def _build(names: Sequence[str]) -> None:
         "KUBE_GIT_VERSION_FILE": str(version_file),
     }
     what = " ".join(f"cmd/{name}" for name in names)
-    _run(f"build {' '.join(names)} (minutes)", ["make", f"WHAT={what}"], cwd=linked, env=env)
+    run_step(f"build {' '.join(names)} (minutes)", ["make", f"WHAT={what}"], cwd=linked, env=env)
     for name in names:
         _keep(tree / "_output" / "bin" / name)
     shutil.rmtree(work)
@@ -239,13 +251,13 @@ def _source_tree(work: Path) -> Path:
         *("-o", f"Dir::Etc::SourceList={sources}", "-o", "Dir::Etc::SourceParts=/dev/null"),
         *("-o", f"Dir::State::Lists={download / 'lists'}", "-o", "APT::Sandbox::User=root"),
     ]
-    _run("update the source lists", [*apt, "update"])
-    _run("download the Kubernetes source (34 MB)", [*apt, "source", "--download-only", "kubernetes"], cwd=download)
+    run_step("update the source lists", [*apt, "update"])
+    run_step("download the Kubernetes source (34 MB)", [*apt, "source", "--download-only", "kubernetes"], cwd=download)
     description = next(download.glob("kubernetes_*.dsc"))
     unpacked = work / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)
     # dpkg-source applies the package's own patches while it unpacks.
-    _run("unpack the Kubernetes source", ["dpkg-source", "--no-check", "-x", description, unpacked])
+    run_step("unpack the Kubernetes source", ["dpkg-source", "--no-check", "-x", description, unpacked])
     _replace_reflect2(unpacked / "vendor" / "github.com" / "modern-go" / "reflect2", download)
     unpacked.rename(tree)
     shutil.rmtree(download)
@@ -259,8 +271,8 @@ def _replace_reflect2(vendored: Path, download: Path) -> None:
     CRD.
     """
     package = "golang-github-modern-go-reflect2-dev"
-    _run(f"download {package}", ["apt-get", "-o", "APT::Sandbox::User=root", "download", package], cwd=download)
-    _run(f"unpack {package}", ["dpkg-deb", "-x", next(download.glob(f"{package}_*.deb")), download / "reflect2"])
+    run_step(f"download {package}", ["apt-get", "-o", "APT::Sandbox::User=root", "download", package], cwd=download)
+    run_step(f"unpack {package}", ["dpkg-deb", "-x", next(download.glob(f"{package}_*.deb")), download / "reflect2"])
     shutil.rmtree(vendored)
     shutil.copytree(download / "reflect2/usr/share/gocode/src/github.com/modern-go/reflect2", vendored)
     (vendored / "go.mod").unlink(missing_ok=True)

@@ -1,0 +1,42 @@
+# Every target is one or two calls of a tool; `make prepare` says what it fetches, and a second call fetches nothing.
+PYTHON ?= python3
+VENV = $(shell $(PYTHON) -m tests.prepare --print-venv)
+RUN = PATH="$(VENV)/bin:$$PATH" $(VENV)/bin
+
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
+export LC_ALL := C.UTF-8
+
+.DEFAULT_GOAL := help
+.PHONY: help prepare tools demo demo-clean test lint sanity unit oldest integration molecule bench build
+
+help: ## Show the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+prepare: ## Fetch and build what demo and test need (once per machine)
+	@$(PYTHON) -m tests.prepare
+
+tools: ## Fetch the Python packages only: enough for lint, sanity, unit, oldest and build
+	@$(PYTHON) -m tests.prepare venv oldest
+
+demo: prepare ## One host and two members as real clusters, installed and imported; left running
+	$(RUN)/python -m tests.sandbox up --members 2
+	$(RUN)/ansible-playbook -i inventories/sandbox kubesphere.multicluster.site
+	@$(RUN)/python -m tests.sandbox status
+	$(RUN)/python -m tests.sandbox exec host kubectl get clusters
+	@printf '\nLook around:  kubectl --kubeconfig %s get pods -A\nTake down:    make demo-clean\n' .sandbox/*.kubeconfig
+
+demo-clean: tools ## Take the demo's clusters down
+	$(RUN)/python -m tests.sandbox down
+
+test: prepare ## Everything: lint, sanity, unit, oldest, integration, molecule, build
+	@$(RUN)/python -m tests.check
+
+lint sanity unit oldest build: tools ## One stage of make test
+	@$(RUN)/python -m tests.check $@
+
+integration molecule: prepare ## One stage of make test
+	@$(RUN)/python -m tests.check $@
+
+bench: prepare ## Measure against kubectl and kubernetes.core; writes build/bench.json
+	$(RUN)/python -m tests.benchmarks
