@@ -11,7 +11,7 @@ export LC_ALL := C.UTF-8
 .PHONY: help prepare tools demo demo-clean test lint sanity unit oldest integration molecule bench build
 
 help: ## Show the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -n 's/^\([a-z][a-z -]*\):.*## \(.*\)/make \1\n        \2/p' $(MAKEFILE_LIST)
 
 prepare: ## Fetch and build what demo and test need (once per machine)
 	@$(PYTHON) -m tests.prepare
@@ -24,7 +24,8 @@ demo: prepare ## One host and two members as real clusters, installed and import
 	$(RUN)/ansible-playbook -i inventories/sandbox kubesphere.multicluster.site
 	@$(RUN)/python -m tests.sandbox status
 	$(RUN)/python -m tests.sandbox exec host kubectl get clusters
-	@printf '\nLook around:  kubectl --kubeconfig %s get pods -A\nTake down:    make demo-clean\n' .sandbox/*.kubeconfig
+	@printf '\nLook around with kubectl --kubeconfig FILE, FILE being one of:\n'; printf '  %s\n' .sandbox/*.kubeconfig
+	@printf 'Take it down with: make demo-clean\n'
 
 demo-clean: tools ## Take the demo's clusters down
 	$(RUN)/python -m tests.sandbox down

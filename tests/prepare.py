@@ -90,7 +90,7 @@ def prepare_environment(environment: Environment) -> None:
         shutil.rmtree(environment.path, ignore_errors=True)
         binaries.say(f"make the virtual environment '{environment.name}'")
         venv.create(environment.path, with_pip=True)
-        pip = [environment.python, "-m", "pip", "--disable-pip-version-check"]
+        pip: list[str | Path] = [environment.python, "-m", "pip", "--disable-pip-version-check"]
         requirements = ROOT / environment.requirements[0]
         binaries.run_step(f"install the packages of '{environment.name}'", [*pip, "install", "-r", requirements])
         (environment.path / ".complete").touch()

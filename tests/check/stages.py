@@ -1,0 +1,77 @@
+"""The stages of ``make test``, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.check.artefact import build
+from tests.check.command import BUILD, run, tool
+from tests.check.results import Outcome, Result, read_junit
+from tests.check.sanity import sanity
+from tests.prepare import COLLECTION_PATH, MAIN, OLDEST, ROOT, Environment
+
+REPORTS = BUILD / "junit"
+"""One JUnit report per stage."""
+
+
+def lint() -> list[Result]:
+    """Style, types, YAML, and what Ansible's own linter finds."""
+    # mypy gets the plugins by their collection path: that is what they are called when they import each other.
+    plugins = COLLECTION_PATH / "ansible_collections" / "kubesphere" / "multicluster" / "plugins"
+    return [
+        run("ruff check", [tool("ruff"), "check", "."], timeout=120),
+        run("ruff format", [tool("ruff"), "format", "--check", "."], timeout=120),
+        run("mypy", [tool("mypy"), "tests", plugins.relative_to(ROOT)], timeout=600),
+        run("yamllint", [tool("yamllint"), "--strict", "."], timeout=120),
+        run("ansible-lint", [tool("ansible-lint"), "--nocolor"], timeout=600),
+    ]
+
+
+def unit() -> list[Result]:
+    """The unit tests."""
+    return _pytest("unit", ["tests/unit"], MAIN, timeout=600)
+
+
+def oldest() -> list[Result]:
+    """The unit tests again, with the oldest ansible-core and Kubernetes client that are supported."""
+    return _pytest("oldest", ["tests/unit"], OLDEST, timeout=600)
+
+
+def integration() -> list[Result]:
+    """The tests against real API servers."""
+    return _pytest("integration", ["tests/integration"], MAIN, timeout=1500)
+
+
+def molecule() -> list[Result]:
+    """Every molecule scenario, each from creation to destruction."""
+    scenarios = sorted(file.parent.name for file in ROOT.glob("molecule/*/molecule.yml"))
+    return [
+        run(f"scenario {name}", [tool("molecule"), "test", "--scenario-name", name], env={"NO_COLOR": "1"}, timeout=900)
+        for name in scenarios
+    ]
+
+
+def _pytest(stage: str, tests: list[str], venv: Environment, timeout: float) -> list[Result]:
+    """Run tests with pytest, shown live.
+
+    Args:
+        stage: name of the report.
+        tests: files and folders.
+        venv: the virtual environment to use.
+        timeout: seconds for all of them.
+    """
+    report = REPORTS / f"{stage}.xml"
+    command: list[str | Path] = [venv.python, "-m", "pytest", "-q", *tests, f"--junit-xml={report}"]
+    ended = run("pytest", command, venv=venv, timeout=timeout, live=True)
+    results = read_junit(report) if report.exists() else []
+    # pytest can also fail without a failed test: nothing collected, a broken conftest, the deadline.
+    if ended.outcome is Outcome.FAILED and all(result.outcome is not Outcome.FAILED for result in results):
+        results.append(ended)
+    return results
+
+
+STAGES: dict[str, Callable[[], list[Result]]] = {
+    stage.__name__: stage for stage in (lint, sanity, unit, oldest, integration, molecule, build)
+}
+"""All stages by name. A new one is a function that returns results, added here, and its target in the Makefile."""
