@@ -1,0 +1,226 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kubeconfigs: read, checked, and reduced to one self-contained context (private to the collection)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import ConnectionOptionError
+
+try:
+    import yaml
+except ImportError:  # pragma: no cover
+    HAS_YAML = False
+else:
+    HAS_YAML = True
+
+_LARGEST = 1024 * 1024  # bytes; a kubeconfig of a hundred contexts has some 400 KiB
+
+
+@dataclass(frozen=True)
+class Context:
+    """One context of a kubeconfig.
+
+    Attributes:
+        name: the context's name.
+        cluster: its ``cluster`` mapping: ``server``, ``certificate-authority-data`` and so on.
+        user: its ``user`` mapping.
+        folder: where relative file references start; None where the kubeconfig came as data.
+    """
+
+    name: str
+    cluster: dict[str, Any]
+    user: dict[str, Any]
+    folder: Path | None = None
+
+    @property
+    def server(self) -> str:
+        """URL of the API server."""
+        return str(self.cluster.get("server") or "")
+
+    def inline(self, section: str, field: str) -> str | None:
+        """Content of a certificate or key, wherever it stands: inline in base64 (``…-data``) or in a file.
+
+        Args:
+            section: ``cluster`` or ``user``.
+            field: name without ``-data``: ``certificate-authority``, ``client-certificate``, ``client-key``.
+
+        Returns:
+            PEM text, or None where the context has no such field.
+
+        Raises:
+            ConnectionOptionError: not base64, or the file cannot be read.
+        """
+        mapping = self.cluster if section == "cluster" else self.user
+        data = mapping.get(f"{field}-data")
+        if data:
+            try:
+                return base64.b64decode(str(data), validate=False).decode()
+            except (binascii.Error, ValueError) as error:
+                raise ConnectionOptionError(
+                    f"{field}-data of context {self.name!r} is not base64 of a PEM text ({error})",
+                    hint="Write the kubeconfig anew, for example with 'kubectl config view --minify --flatten --raw'.",
+                ) from None
+        reference = mapping.get(field)
+        return read_file(self._path(str(reference)), f"{field} of context {self.name!r}") if reference else None
+
+    def token(self) -> str | None:
+        """Bearer token, given inline or by ``tokenFile``."""
+        if self.user.get("token"):
+            return str(self.user["token"])
+        reference = self.user.get("tokenFile")
+        if not reference:
+            return None
+        return read_file(self._path(str(reference)), f"tokenFile of context {self.name!r}").strip()
+
+    def self_contained(self, server: str | None = None) -> dict[str, Any]:
+        """A kubeconfig with this context alone and everything inside it, as another machine can use it.
+
+        Args:
+            server: URL to write in place of the context's own.
+        """
+        cluster = {key: value for key, value in self.cluster.items() if key != "certificate-authority"}
+        user = {
+            key: value
+            for key, value in self.user.items()
+            if key not in ("client-certificate", "client-key", "tokenFile")
+        }
+        for section, mapping, field in (
+            ("cluster", cluster, "certificate-authority"),
+            ("user", user, "client-certificate"),
+            ("user", user, "client-key"),
+        ):
+            content = self.inline(section, field)
+            if content:
+                mapping[f"{field}-data"] = base64.b64encode(content.encode()).decode()
+        token = self.token()
+        if token:
+            user["token"] = token
+        if server:
+            cluster["server"] = server
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": self.name, "cluster": cluster}],
+            "users": [{"name": self.name, "user": user}],
+            "contexts": [{"name": self.name, "context": {"cluster": self.name, "user": self.name}}],
+            "current-context": self.name,
+        }
+
+    def _path(self, reference: str) -> Path:
+        path = Path(reference).expanduser()
+        return path if path.is_absolute() or self.folder is None else self.folder / path
+
+
+def load(source: str | Path | Mapping[str, Any], context: str | None = None) -> Context:
+    """Read a kubeconfig and select one context.
+
+    Args:
+        source: path of a file, its content as YAML or JSON text, or as a mapping.
+        context: name of the context; the current one where none is given.
+
+    Raises:
+        ConnectionOptionError: unreadable, empty, malformed, or without that context.
+    """
+    folder: Path | None = None
+    if isinstance(source, Mapping):
+        origin, config = "the kubeconfig given as data", dict(source)
+    else:
+        text = str(source)
+        if "\n" in text or text.lstrip().startswith("{"):
+            origin = "the kubeconfig given as text"
+        else:
+            path = Path(os.path.expandvars(text)).expanduser()
+            origin, folder = f"kubeconfig {path}", path.parent
+            text = read_file(path, "kubeconfig")
+        config = _parse(text, origin)
+    return _select(config, context, origin, folder)
+
+
+def read_file(path: Path, what: str) -> str:
+    """Content of a small text file.
+
+    Raises:
+        ConnectionOptionError: it cannot be read, is too large, or is no text.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ConnectionOptionError(f"{what} ({path}) is larger than {_LARGEST} bytes", hint="Give the right file.")
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise ConnectionOptionError(
+            f"{what} ({path}) cannot be read: {cause}", hint="Give the path of a readable file."
+        ) from None
+
+
+def _parse(text: str, origin: str) -> dict[str, Any]:
+    if not HAS_YAML:
+        raise ConnectionOptionError(f"{origin} cannot be read without PyYAML", hint="Run 'pip install PyYAML'.")
+    if len(text) > _LARGEST:
+        raise ConnectionOptionError(f"{origin} is larger than {_LARGEST} bytes", hint="Give the right file.")
+    try:
+        config = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise ConnectionOptionError(f"{origin} is no YAML{where}", hint="Check that it is a kubeconfig.") from None
+    except RecursionError:
+        raise ConnectionOptionError(f"{origin} is nested too deeply", hint="Check that it is a kubeconfig.") from None
+    if not config:
+        raise ConnectionOptionError(f"{origin} is empty", hint="Give a kubeconfig that has a context.")
+    if not isinstance(config, dict):
+        raise ConnectionOptionError(
+            f"{origin} is a {type(config).__name__}, not a mapping", hint="Check that it is a kubeconfig."
+        )
+    return config
+
+
+def _select(config: dict[str, Any], name: str | None, origin: str, folder: Path | None) -> Context:
+    contexts = _named(config, "contexts", "context", origin)
+    wanted = name or str(config.get("current-context") or "")
+    if not wanted:
+        raise ConnectionOptionError(
+            f"{origin} has no current-context", hint=f"Name one of its contexts: {_listed(contexts)}."
+        )
+    if wanted not in contexts:
+        raise ConnectionOptionError(
+            f"{origin} has no context {wanted!r}", hint=f"Its contexts are: {_listed(contexts)}."
+        )
+    context = contexts[wanted]
+    cluster = _named(config, "clusters", "cluster", origin).get(str(context.get("cluster")))
+    user = _named(config, "users", "user", origin).get(str(context.get("user")))
+    if cluster is None or not cluster.get("server"):
+        raise ConnectionOptionError(
+            f"{origin}: context {wanted!r} names cluster {context.get('cluster')!r}, which has no server address there",
+            hint="Write the kubeconfig anew.",
+        )
+    if user is None:
+        raise ConnectionOptionError(
+            f"{origin}: context {wanted!r} names user {context.get('user')!r}, which is not there",
+            hint="Write the kubeconfig anew.",
+        )
+    return Context(wanted, cluster, user, folder)
+
+
+def _named(config: dict[str, Any], section: str, field: str, origin: str) -> dict[str, dict[str, Any]]:
+    """The entries of one section by name."""
+    entries = config.get(section) or []
+    try:
+        return {str(entry["name"]): dict(entry.get(field) or {}) for entry in entries}
+    except (TypeError, KeyError, ValueError, AttributeError):
+        raise ConnectionOptionError(
+            f"{origin}: {section!r} is not a list of named entries", hint="Check that it is a kubeconfig."
+        ) from None
+
+
+def _listed(names: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(names)) or "(none)"

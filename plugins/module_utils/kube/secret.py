@@ -1,0 +1,117 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets that cannot be shown by accident (private to the collection)."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+MASK = "***"
+
+# Keys whose values are never shown, wherever they stand in an object. "tokenMaxAge" and the like hold no secret,
+# hence the anchors.
+_SECRET_KEY = re.compile(
+    r"(password|passwd|secret|token|kubeconfig|api_?key|private_?key|client-key-data|client_key|credentials?)$",
+    re.IGNORECASE,
+)
+# Names of objects that hold secrets are no secrets.
+_HARMLESS_KEY = re.compile(r"^(imagePullSecrets|secrets|secretName|pull_secrets)$")
+_SHORTEST_SECRET = 6
+
+
+class Secret:
+    """A string that prints as ``***``; only :meth:`reveal` gives it away."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself: for a request or a file of mode 0600, never for a message."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not written to caches, results or other processes")
+
+
+class Redactor:
+    """Masks secrets in whatever leaves the collection: results, diffs, messages.
+
+    Values are masked by the name of their key, and every secret that is known is masked wherever it appears, plain or
+    in base64.
+    """
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._known: set[str] = set()
+        for secret in secrets:
+            self.add(secret)
+
+    def add(self, secret: Secret | str | None) -> None:
+        """Learn one more secret."""
+        value = secret.reveal() if isinstance(secret, Secret) else secret
+        if value and len(value) >= _SHORTEST_SECRET:
+            self._known.add(value)
+            self._known.add(base64.b64encode(value.encode()).decode())
+
+    def text(self, value: str) -> str:
+        """A text without the known secrets."""
+        for secret in sorted(self._known, key=len, reverse=True):
+            value = value.replace(secret, MASK)
+        return value
+
+    def data(self, value: Any) -> Any:
+        """A copy of plain data (mappings, lists, scalars) without secrets."""
+        if isinstance(value, Secret):
+            return MASK
+        if isinstance(value, dict):
+            return {key: self._member(str(key), item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.data(item) for item in value]
+        return self.text(value) if isinstance(value, str) else value
+
+    def pair(self, before: Any, after: Any) -> tuple[Any, Any]:
+        """Two versions of one object, masked so that a secret which differs is still seen to differ."""
+        return self._mark(self.data(before), self.data(after), before, after)
+
+    def _member(self, key: str, value: Any) -> Any:
+        if isinstance(value, (str, bytes, Secret)) and is_secret_key(key):
+            return MASK if value else value
+        return self.data(value)
+
+    def _mark(self, masked_before: Any, masked_after: Any, before: Any, after: Any) -> tuple[Any, Any]:
+        if isinstance(before, dict) and isinstance(after, dict):
+            for key in before.keys() & after.keys():
+                masked_before[key], masked_after[key] = self._mark(
+                    masked_before[key], masked_after[key], before[key], after[key]
+                )
+        elif isinstance(before, str) and isinstance(after, str) and before != after and masked_before == masked_after:
+            return f"{masked_before} (before)", f"{masked_after} (after)"
+        return masked_before, masked_after
+
+
+def is_secret_key(key: str) -> bool:
+    """Whether the value under this key is to be hidden because of the key's name."""
+    return bool(_SECRET_KEY.search(key)) and not _HARMLESS_KEY.match(key)

@@ -1,0 +1,519 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One session to one API server (private to the collection).
+
+A session sends requests, tries again where that is safe, turns every failure into a :class:`KubeError` that names the
+cluster, and keeps a journal of its writes. A planning session (check mode) is the same session that records its writes
+in place of sending them and answers later reads as if they had been sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from ..version import USER_AGENT
+from .connection import Connection
+from .errors import Conflict, ConnectionOptionError, Gone, KubeError, NotFound, ServerError, Unreachable, for_status
+from .merge import merge_patch
+from .resources import Kind, Object, of
+from .secret import Redactor
+
+try:
+    import urllib3
+    import urllib3.exceptions
+except ImportError:  # pragma: no cover
+    HAS_URLLIB3 = False
+else:
+    HAS_URLLIB3 = True
+
+FIELD_MANAGER = "kubesphere.multicluster"
+MERGE_PATCH = "application/merge-patch+json"
+
+_PAGE = 500  # objects per answer of a list, as kubectl asks for
+_BUSY = (429, 503)  # the API server did nothing and says so: any request may be sent again
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between tries
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write, sent or planned.
+
+    Attributes:
+        verb: ``create``, ``patch`` or ``delete``.
+        title: the object as messages call it.
+        before: the object before; None where there was none.
+        after: the object after; None where there is none.
+        reason: why, in words; may be empty.
+    """
+
+    verb: str
+    title: str
+    before: Object | None
+    after: Object | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Objects of one kind, and the resource version to watch from."""
+
+    items: list[Object]
+    resource_version: str
+
+
+class Session:
+    """Requests to one API server. Threads may share a session."""
+
+    def __init__(
+        self, connection: Connection, cluster: str, *, planning: bool = False, timeout: float = 30, patience: float = 30
+    ) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            connection: where to and with what.
+            cluster: name of the cluster for messages.
+            planning: record writes in place of sending them.
+            timeout: seconds that one request may take.
+            patience: seconds for which a request that could not be delivered is tried again.
+
+        Raises:
+            ConnectionOptionError: the connection's certificates are not usable, or urllib3 is missing.
+        """
+        if not HAS_URLLIB3:
+            raise ConnectionOptionError(
+                "the Python package urllib3 is missing", cluster, "Run 'pip install kubernetes'."
+            )
+        self.cluster = cluster
+        self.server = connection.server
+        self.connection = connection
+        self.planning = planning
+        self.timeout = timeout
+        self.patience = patience
+        self.journal: list[Write] = []
+        self.redactor = Redactor(connection.secrets())
+        self._planned: dict[str, Object | None] = {}
+        self._headers = _headers(connection)
+        try:
+            self._pool = _pool(connection)
+        except ConnectionOptionError as error:
+            raise type(error)(error.message, cluster, error.hint) from None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+    # Reading
+
+    def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object:
+        """Read an object.
+
+        Raises:
+            NotFound: there is none.
+            KubeError: it could not be read.
+        """
+        path = kind.path(name, namespace)
+        if path in self._planned:
+            planned = self._planned[path]
+            if planned is None:
+                raise NotFound(f"{kind.title(name, namespace)} will be deleted", self.cluster, status=404)
+            return copy.deepcopy(planned)
+        return self.request("GET", path, what=f"read {kind.title(name, namespace)}")
+
+    def find(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
+        """Read an object; None where there is none, or its resource type is not installed.
+
+        Raises:
+            KubeError: it could not be read.
+        """
+        try:
+            return self.get(kind, name, namespace)
+        except NotFound:
+            return None
+
+    def list(
+        self, kind: Kind, namespace: str | None = None, *, label_selector: str = "", missing_ok: bool = False
+    ) -> Listing:
+        """Read all objects of a kind, in pages.
+
+        Args:
+            kind: what to read.
+            namespace: where; everywhere if not given.
+            label_selector: which.
+            missing_ok: a resource type that is not installed counts as an empty list.
+
+        Raises:
+            KubeError: they could not be read.
+        """
+        items: list[Object] = []
+        query = {"limit": str(_PAGE), **({"labelSelector": label_selector} if label_selector else {})}
+        what = f"list {kind.title(namespace=namespace)}"
+        while True:
+            try:
+                page = self.request("GET", kind.path(namespace=namespace), query=query, what=what)
+            except NotFound:
+                if missing_ok:
+                    return Listing([], "")
+                raise
+            except Gone:  # a page token lives for some minutes only: begin again
+                items, query = [], {key: value for key, value in query.items() if key != "continue"}
+                continue
+            items += page.get("items") or []
+            metadata = page.get("metadata") or {}
+            if not metadata.get("continue"):
+                return Listing(items, str(metadata.get("resourceVersion", "")))
+            query["continue"] = metadata["continue"]
+
+    def watch(
+        self, kind: Kind, name: str, namespace: str | None, resource_version: str, seconds: float
+    ) -> Iterator[Object | None]:
+        """Changes of one object as they happen, for at most so many seconds; None when it is deleted.
+
+        Raises:
+            Gone: the resource version is too old; read the object again.
+            KubeError: the watch broke.
+        """
+        query = {
+            "watch": "1",
+            "fieldSelector": f"metadata.name={name}",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(max(1, round(seconds))),
+        }
+        what = f"watch {kind.title(name, namespace)}"
+        url = self.server + kind.path(namespace=namespace) + "?" + urlencode(query)
+        try:
+            response = self._pool.request(
+                "GET",
+                url,
+                headers=self._headers,
+                preload_content=False,
+                retries=False,
+                timeout=urllib3.Timeout(connect=self.timeout, read=seconds + 5),
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise self._unreachable(what, error) from None
+        try:
+            if response.status >= 400:
+                raise self._refused(what, response.status, response.read())
+            for line in _lines(response):
+                event = json.loads(line)
+                if event.get("type") == "ERROR":
+                    raise self._refused(what, int(event["object"].get("code", 500)), line)
+                yield None if event.get("type") == "DELETED" else event["object"]
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            raise self._unreachable(what, error) from None
+        finally:
+            # An unfinished stream cannot go back to the pool.
+            response.close()
+
+    def text(self, path: str, what: str, query: Mapping[str, str] | None = None) -> str:
+        """Read something that is no object, a log for example.
+
+        Raises:
+            KubeError: it could not be read.
+        """
+        status, body = self._send("GET", path, what, query=query)
+        if status >= 400:
+            raise self._refused(what, status, body)
+        return body.decode("utf-8", errors="replace")
+
+    # Writing
+
+    def create(self, manifest: Object, reason: str = "") -> Object:
+        """Create an object.
+
+        Raises:
+            Conflict: it exists already.
+            KubeError: it could not be created.
+        """
+        kind, name, namespace = identity(manifest)
+        title, path = kind.title(name, namespace), kind.path(name, namespace)
+        if self.planning:
+            answer = self._planned[path] = copy.deepcopy(manifest)
+        else:
+            answer = self._create(kind, manifest, name, namespace)
+        self.journal.append(Write("create", title, None, manifest, reason))
+        return answer
+
+    def patch(self, live: Object, changes: Object, reason: str = "", *, guarded: bool = False) -> Object:
+        """Change fields of an object by a JSON merge patch.
+
+        Args:
+            live: the object as it was read.
+            changes: the merge patch.
+            reason: why, for the result.
+            guarded: refuse if somebody else has changed the object since it was read.
+
+        Raises:
+            Conflict: ``guarded``, and somebody has.
+            KubeError: it could not be changed.
+        """
+        kind, name, namespace = identity(live)
+        title, path = kind.title(name, namespace), kind.path(name, namespace)
+        after = merge_patch(live, changes)
+        if self.planning:
+            answer = self._planned[path] = after
+        else:
+            guard = {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]}} if guarded else {}
+            answer = self.request(
+                "PATCH",
+                path,
+                merge_patch(changes, guard),
+                query={"fieldManager": FIELD_MANAGER},
+                content_type=MERGE_PATCH,
+                what=f"change {title}",
+            )
+        # What was asked for, not what came back: so a plan and the run show the same.
+        self.journal.append(Write("patch", title, live, after, reason))
+        return answer
+
+    def delete(self, live: Object, reason: str = "") -> None:
+        """Delete an object, this very one (by its UID), if it is still there.
+
+        Raises:
+            Conflict: another object has taken its name meanwhile.
+            KubeError: it could not be deleted.
+        """
+        kind, name, namespace = identity(live)
+        path = kind.path(name, namespace)
+        if self.planning:
+            self._planned[path] = None
+        else:
+            options = {
+                "apiVersion": "v1",
+                "kind": "DeleteOptions",
+                "propagationPolicy": "Background",
+                "preconditions": {"uid": live["metadata"]["uid"]},
+            }
+            with contextlib.suppress(NotFound):
+                self.request("DELETE", path, options, what=f"delete {kind.title(name, namespace)}")
+        self.journal.append(Write("delete", kind.title(name, namespace), live, None, reason))
+
+    def review(self, kind: Kind, body: Object) -> Object:
+        """POST to one of the review APIs: a question that is asked by a write and stores nothing."""
+        return self.request("POST", kind.path(), body, what=f"ask for a {kind.kind}")
+
+    # Sending
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        *,
+        what: str,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> Object:
+        """Send one request and decode its JSON answer.
+
+        Args:
+            method: HTTP method.
+            path: path on the API server.
+            body: what to send.
+            what: what is being done, for messages: ``read Namespace kube-system``.
+            query: query parameters.
+            content_type: of the body.
+            headers: more headers.
+
+        Raises:
+            KubeError: as the class says.
+        """
+        status, answer = self._send(
+            method, path, what, body=body, query=query, content_type=content_type, headers=headers
+        )
+        if status >= 400:
+            raise self._refused(what, status, answer)
+        try:
+            decoded = json.loads(answer)
+        except ValueError:
+            decoded = None
+        if not isinstance(decoded, dict):
+            raise ServerError(
+                f"Failed to {what}: the answer is no JSON object: {self.redactor.text(_shortened(answer))!r}",
+                self.cluster,
+                f"Check that {self.server} is a Kubernetes API server.",
+                status,
+            )
+        return decoded
+
+    def _create(self, kind: Kind, manifest: Object, name: str, namespace: str | None) -> Object:
+        path, what = kind.path(namespace=namespace), f"create {kind.title(name, namespace)}"
+
+        def post() -> Object:
+            return self.request("POST", path, manifest, query={"fieldManager": FIELD_MANAGER}, what=what)
+
+        try:
+            return post()
+        except Unreachable as error:
+            if not error.maybe_delivered:
+                raise
+            # Sent twice it would fail, or double an object without a name of its own: look first.
+            return self.find(kind, name, namespace) or post()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        body: Object | None = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, bytes]:
+        """Send a request until it is answered or patience ends; what is not safe to repeat is sent once."""
+        url = self.server + path + ("?" + urlencode(query) if query else "")
+        data = None if body is None else json.dumps(body).encode()
+        all_headers = {**self._headers, **(headers or {}), **({"Content-Type": content_type} if data else {})}
+        repeatable = method in ("GET", "PATCH", "DELETE")
+        deadline = time.monotonic() + self.patience
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                response = self._pool.request(
+                    method,
+                    url,
+                    body=data,
+                    headers=all_headers,
+                    retries=False,
+                    redirect=False,
+                    timeout=urllib3.Timeout(connect=min(self.timeout, 10), read=self.timeout),
+                )
+                if response.status not in _BUSY:
+                    return response.status, response.data
+                failure: KubeError = self._refused(what, response.status, response.data)
+                pause = max(pause, _retry_after(response.headers.get("Retry-After")))
+            except urllib3.exceptions.HTTPError as error:
+                failure = self._unreachable(what, error)
+                hopeless = isinstance(error, (urllib3.exceptions.SSLError, urllib3.exceptions.NameResolutionError))
+                if hopeless or (failure.maybe_delivered and not repeatable):
+                    raise failure from None
+            if time.monotonic() + pause > deadline:
+                raise failure from None
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _unreachable(self, what: str, error: Exception) -> Unreachable:
+        failure = Unreachable(
+            f"Failed to {what}: no answer from {self.server}: {self.redactor.text(_cause(error))}", self.cluster
+        )
+        failure.maybe_delivered = not isinstance(
+            error, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+        )
+        return failure
+
+    def _refused(self, what: str, status: int, answer: bytes) -> KubeError:
+        try:
+            decoded = json.loads(answer)
+            decoded = decoded.get("object", decoded)  # an ERROR event of a watch wraps the Status
+            detail = str(decoded.get("message") or decoded)
+        except (ValueError, AttributeError):
+            detail = _shortened(answer) or "(no text)"
+        return for_status(status)(
+            f"Failed to {what}: {status} from {self.server}: {self.redactor.text(detail)}", self.cluster, status=status
+        )
+
+
+def identity(manifest: Object) -> tuple[Kind, str, str | None]:
+    """Kind, name and namespace of a manifest."""
+    kind, metadata = of(manifest), manifest["metadata"]
+    return kind, str(metadata["name"]), metadata.get("namespace") if kind.namespaced else None
+
+
+def retry_on_conflict(change: Callable[[], Object], tries: int = 4) -> Object:
+    """Call ``change`` (read, compare, write) again while somebody else is quicker.
+
+    Raises:
+        Conflict: somebody was quicker each time.
+    """
+    for remaining in range(tries - 1, -1, -1):
+        try:
+            return change()
+        except Conflict:
+            if not remaining:
+                raise
+            time.sleep(_FIRST_PAUSE)
+    raise AssertionError("unreachable")
+
+
+def _headers(connection: Connection) -> dict[str, Any]:
+    headers: Any = urllib3.HTTPHeaderDict({"User-Agent": USER_AGENT, "Accept": "application/json"})
+    if connection.token:
+        headers["Authorization"] = f"Bearer {connection.token.reveal()}"
+    elif connection.basic:
+        user, password = connection.basic
+        headers.update(urllib3.make_headers(basic_auth=f"{user}:{password.reveal()}"))
+    if connection.impersonate_user:
+        headers["Impersonate-User"] = connection.impersonate_user
+    for group in connection.impersonate_groups:
+        headers.add("Impersonate-Group", group)
+    return headers
+
+
+def _pool(connection: Connection) -> Any:
+    """The connection pool; HTTP proxies are used unless the host is excepted."""
+    settings: dict[str, Any] = {"ssl_context": connection.ssl_context(), "maxsize": 4, "num_pools": 2}
+    if connection.tls_server_name:
+        settings["server_hostname"] = connection.tls_server_name
+    if not connection.verify:
+        settings["assert_hostname"] = False
+        settings["cert_reqs"] = "CERT_NONE"
+        # The task warns once, by name of the cluster; urllib3 would warn at each request.
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    host = urlsplit(connection.server).hostname or ""
+    if connection.proxy and not _excepted(host, connection.no_proxy or ""):
+        return urllib3.ProxyManager(connection.proxy, proxy_headers=dict(connection.proxy_headers), **settings)
+    return urllib3.PoolManager(**settings)
+
+
+def _excepted(host: str, no_proxy: str) -> bool:
+    entries = [entry.strip().lstrip(".") for entry in no_proxy.split(",") if entry.strip()]
+    return any(entry == "*" or host == entry or host.endswith("." + entry) for entry in entries)
+
+
+def _lines(response: Any) -> Iterator[bytes]:
+    """Lines of a stream, each as soon as it is there."""
+    rest = b""
+    for chunk in response.stream(65536, decode_content=True):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line for line in lines if line)
+
+
+def _retry_after(value: str | None) -> float:
+    return min(float(value), 60.0) if value and value.isdigit() else 0.0
+
+
+def _shortened(answer: bytes, length: int = 300) -> str:
+    text = " ".join(answer.decode("utf-8", errors="replace").split())
+    return text if len(text) <= length else text[:length] + "…"
+
+
+def _cause(error: Exception) -> str:
+    """The innermost cause of a urllib3 error, in a few words."""
+    cause: BaseException = error
+    while True:
+        inner = getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
+        if not isinstance(inner, BaseException) or inner is cause:
+            break
+        cause = inner
+    if isinstance(cause, (urllib3.exceptions.TimeoutError, TimeoutError)):
+        return "timed out"
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    text = str(cause)
+    return text.split(": ", 1)[-1] if text.startswith("<") else text

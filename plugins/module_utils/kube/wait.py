@@ -1,0 +1,151 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one wait loop of the collection (private to the collection)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar, Union
+
+from .errors import Forbidden, Gone, KubeError, ServerError, Unauthorized, Unreachable, WaitTimeout
+from .resources import Kind, Object
+from .session import Session
+
+T = TypeVar("T")
+
+Progress = Callable[[str], None]
+"""Called with one line of text whenever what is waited for changes."""
+
+
+def silent(_line: str) -> None:
+    """A progress callback that shows nothing."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Not yet.
+
+    Attributes:
+        reason: what is still missing, in words.
+        hint: what to do if it stays so.
+        retry_in: seconds until a look is worth while although the object has not changed; None leaves it to the wait.
+    """
+
+    reason: str
+    hint: str = ""
+    retry_in: float | None = None
+
+
+@dataclass(frozen=True)
+class Done(Generic[T]):
+    """The wait is over.
+
+    Attributes:
+        value: what was waited for.
+    """
+
+    value: T
+
+
+Outcome = Union[Pending, Done[T]]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The object that a wait watches.
+
+    Attributes:
+        kind: its kind.
+        name: its name.
+        namespace: its namespace, None for cluster-scoped kinds.
+    """
+
+    kind: Kind
+    name: str
+    namespace: str | None = None
+
+    def __str__(self) -> str:
+        return self.kind.title(self.name, self.namespace)
+
+
+def wait(
+    session: Session,
+    target: Target,
+    evaluate: Callable[[Object | None], Outcome[T]],
+    *,
+    goal: str,
+    timeout: float,
+    start: Object | None = None,
+    recheck: float = 30.0,
+    progress: Progress = silent,
+) -> T:
+    """Wait until ``evaluate`` says that it is done.
+
+    The object is watched, so a change is seen at once; ``evaluate`` is called again after ``recheck`` seconds even
+    without a change, for it may look at other things as well. An API server that does not answer for a while does not
+    end the wait, only the deadline does.
+
+    Args:
+        session: where the object is.
+        target: which object is watched.
+        evaluate: looks at the object (None while it does not exist); raises to give up.
+        goal: what is waited for, for messages: ``to be Ready``.
+        timeout: seconds.
+        start: the object as it was read or written last; read first if not given.
+        recheck: seconds between two looks.
+        progress: told of each new reason.
+
+    Raises:
+        WaitTimeout: the deadline has passed; the message has the last reason.
+        KubeError: ``evaluate`` gave up, or the object may not be read.
+    """
+    started = time.monotonic()
+    said = ""
+    current, known = start, start is not None
+    pending = Pending("nothing has been seen yet")
+    while True:
+        try:
+            if not known:
+                current, known = session.find(target.kind, target.name, target.namespace), True
+            outcome = evaluate(current)
+        except (Unreachable, ServerError) as error:
+            outcome, known = Pending(error.message, error.hint), False
+        if isinstance(outcome, Done):
+            return outcome.value
+        pending = outcome
+        left = started + timeout - time.monotonic()
+        if pending.reason != said:
+            said = pending.reason
+            progress(f"{session.cluster}: {target} {goal}: {session.redactor.text(said)}")
+        if left <= 0:
+            waited = f"{target} was not seen {goal} within {timeout:g} s"
+            raise WaitTimeout(f"{waited}: {session.redactor.text(pending.reason)}", session.cluster, pending.hint)
+        try:
+            current, known = _next(session, target, current, min(left, pending.retry_in or recheck), known)
+        except Gone:
+            known = False
+        except (Forbidden, Unauthorized):
+            raise
+        except KubeError:
+            known = False
+            time.sleep(min(left, 1.0))
+
+
+def _next(
+    session: Session, target: Target, current: Object | None, seconds: float, known: bool
+) -> tuple[Object | None, bool]:
+    """The object at its next change, or after so many seconds; the flag is False if it has to be read again."""
+    if current is None or not known:
+        time.sleep(min(seconds, 0.5))
+        return None, False
+    if seconds < 1:  # the shortest watch of the API
+        time.sleep(seconds)
+        return current, True
+    version = current["metadata"]["resourceVersion"]
+    for changed in session.watch(target.kind, target.name, target.namespace, version, seconds):
+        return changed, True
+    # Nothing happened to it; what else evaluate looks at may have changed, and the version still serves.
+    return current, True
