@@ -263,7 +263,7 @@ class Session:
         """
         kind, name, namespace = identity(live)
         title, path = kind.title(name, namespace), kind.path(name, namespace)
-        after = merge_patch(live, changes)
+        after: Object = merge_patch(live, changes)
         if self.planning:
             answer = self._planned[path] = after
         else:
@@ -452,7 +452,7 @@ def retry_on_conflict(change: Callable[[], Object], tries: int = 4) -> Object:
 
 
 def _headers(connection: Connection) -> dict[str, Any]:
-    headers: Any = urllib3.HTTPHeaderDict({"User-Agent": USER_AGENT, "Accept": "application/json"})
+    headers: dict[str, Any] = urllib3.HTTPHeaderDict({"User-Agent": USER_AGENT, "Accept": "application/json"})
     if connection.token:
         headers["Authorization"] = f"Bearer {connection.token.reveal()}"
     elif connection.basic:
