@@ -100,6 +100,15 @@ def link_collection() -> None:
     """Make the checkout reachable as ``ansible_collections/kubesphere/multicluster``, the only way Ansible loads it."""
     link = COLLECTION_PATH / "ansible_collections" / "kubesphere" / "multicluster"
     target = os.path.relpath(ROOT, link.parent)
+    _link(link, target)
+
+
+def link_environment() -> None:
+    """Make the main environment reachable as ``build/venv``, for people who run its tools by hand."""
+    _link(ROOT / "build" / "venv", str(MAIN.path))
+
+
+def _link(link: Path, target: str) -> None:
     if link.is_symlink() and os.readlink(link) == target:  # noqa: PTH115 (the text, not a resolved path)
         return
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -152,6 +161,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         link_collection()
+        link_environment()
         for part in options.parts or PARTS:
             PARTS[part]()
     except (binaries.PreparationError, subprocess.CalledProcessError, OSError) as error:

@@ -15,7 +15,9 @@ from tests.prepare import COLLECTION_PATH, MAIN, ROOT, Environment
 
 BUILD = ROOT / "build"
 
-_FOREIGN = ("ANSIBLE_", "K8S_AUTH_", "MOLECULE_", "KUBECONFIG")
+_FOREIGN = ("ANSIBLE_", "GIT_", "K8S_AUTH_", "KUBECONFIG", "MOLECULE_")
+"""Beginnings of variables that would steer Ansible, name the user's own clusters, or (set in a git hook) the wrong
+repository."""
 
 
 def tool(name: str, venv: Environment = MAIN) -> Path:
@@ -24,7 +26,7 @@ def tool(name: str, venv: Environment = MAIN) -> Path:
 
 
 def environment(extra: Mapping[str, str] | None = None, venv: Environment = MAIN) -> dict[str, str]:
-    """Environment of a tool: the user's, without what would steer Ansible or name the user's own clusters."""
+    """Environment of a tool: the user's without the foreign variables, and with this project's settings."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
     return {
         **inherited,

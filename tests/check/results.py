@@ -91,5 +91,5 @@ def read_junit(file: Path) -> list[Result]:
 
 
 def _printable(text: str) -> str:
-    """The text without the control characters that XML cannot hold, colours among them."""
+    """The text without the control characters that XML cannot hold; those of colours are among them."""
     return "".join(character for character in text if character >= " " or character in "\n\t")

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.check.command import BUILD, run, tool
+from tests.check.command import BUILD, environment, run, tool
 from tests.check.results import Outcome, Result, read_junit
 from tests.prepare import MAIN, ROOT
 from tests.sandbox.binaries import cache_dir
@@ -56,6 +56,7 @@ def _copy_checkout() -> None:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
+        env=environment(),
         check=True,
         capture_output=True,
         text=True,
@@ -67,7 +68,7 @@ def _copy_checkout() -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target, follow_symlinks=False)
     for command in (["init", "--quiet"], ["add", "--all"]):
-        subprocess.run(["git", *command], cwd=COPY, check=True)
+        subprocess.run(["git", *command], cwd=COPY, env=environment(), check=True)
 
 
 def _home() -> Path:

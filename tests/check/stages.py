@@ -30,17 +30,17 @@ def lint() -> list[Result]:
 
 def unit() -> list[Result]:
     """The unit tests."""
-    return _pytest("unit", ["tests/unit"], MAIN, timeout=600)
+    return run_pytest("unit", ["tests/unit"], MAIN, timeout=600)
 
 
 def oldest() -> list[Result]:
     """The unit tests again, with the oldest ansible-core and Kubernetes client that are supported."""
-    return _pytest("oldest", ["tests/unit"], OLDEST, timeout=600)
+    return run_pytest("oldest", ["tests/unit"], OLDEST, timeout=600)
 
 
 def integration() -> list[Result]:
     """The tests against real API servers."""
-    return _pytest("integration", ["tests/integration"], MAIN, timeout=1500)
+    return run_pytest("integration", ["tests/integration"], MAIN, timeout=1500)
 
 
 def molecule() -> list[Result]:
@@ -52,7 +52,7 @@ def molecule() -> list[Result]:
     ]
 
 
-def _pytest(stage: str, tests: list[str], venv: Environment, timeout: float) -> list[Result]:
+def run_pytest(stage: str, tests: list[str], venv: Environment, timeout: float) -> list[Result]:
     """Run tests with pytest, shown live.
 
     Args:
@@ -62,7 +62,7 @@ def _pytest(stage: str, tests: list[str], venv: Environment, timeout: float) -> 
         timeout: seconds for all of them.
     """
     report = REPORTS / f"{stage}.xml"
-    command: list[str | Path] = [venv.python, "-m", "pytest", "-q", *tests, f"--junit-xml={report}"]
+    command: list[str | Path] = [venv.python, "-m", "pytest", "-q", "--no-summary", *tests, f"--junit-xml={report}"]
     ended = run("pytest", command, venv=venv, timeout=timeout, live=True)
     results = read_junit(report) if report.exists() else []
     # pytest can also fail without a failed test: nothing collected, a broken conftest, the deadline.

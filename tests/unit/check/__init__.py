@@ -1,0 +1,1 @@
+"""Tests of the driver of the tests, and of what prepares them."""
