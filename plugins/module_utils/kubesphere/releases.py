@@ -265,9 +265,9 @@ _INSTALLER_3_2 = replace(
 _INSTALLER_3_3 = replace(_INSTALLER_3_2, label="ks-installer", api_groups=_API_GROUPS_3_3, migration=_MIGRATION_3_3)
 _INSTALLER_3_4 = replace(_INSTALLER_3_3, api_groups=_API_GROUPS_3_4, migration=_MIGRATION_3_4)
 
-# Kubernetes: ks-installer's README at the tag; from 3.3.0 on the website's newer pages (upgrade-with-ks-installer.md for
-# 3.3.0, then installing-on-kubernetes/introduction/prerequisites.md). Kubernetes 1.22 dropped the v1beta1 definitions in
-# which 3.0 and 3.1 write theirs.
+# Kubernetes: ks-installer's README at the tag; from 3.3.0 on the website's pages, which are newer (3.3.0: upgrade/
+# upgrade-with-ks-installer.md; later: installing-on-kubernetes/introduction/prerequisites.md). Kubernetes 1.22 dropped
+# the v1beta1 definitions in which 3.0 and 3.1 write theirs.
 #
 # Predecessors: section "Upgrade" of ks-installer's README at the tag (3.1 from 3.0, 3.2 from 3.1, 3.3 from 3.2). For
 # 3.4 the sources contradict each other: the website's upgrade-with-ks-installer.md wants 3.3 first, its overview.md and
