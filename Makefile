@@ -1,6 +1,7 @@
 # Every target is one or two calls of a tool; `make prepare` says what it fetches, and a second call fetches nothing.
 PYTHON ?= python3
 VENV = $(shell $(PYTHON) -m tests.prepare --print-venv)
+KUBECTL = $(shell $(PYTHON) -c 'from tests.sandbox.binaries import require; print(require("kubectl"))')
 RUN = PATH="$(VENV)/bin:$$PATH" $(VENV)/bin
 
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -23,8 +24,8 @@ demo: prepare ## One host and two members as real clusters, installed and import
 	$(RUN)/python -m tests.sandbox up --members 2
 	$(RUN)/ansible-playbook -i inventories/sandbox kubesphere.multicluster.site
 	@$(RUN)/python -m tests.sandbox status
-	$(RUN)/python -m tests.sandbox exec host kubectl get clusters
-	@printf '\nLook around with kubectl --kubeconfig FILE, FILE being one of:\n'; printf '  %s\n' .sandbox/*.kubeconfig
+	@$(KUBECTL) --kubeconfig .sandbox/host.kubeconfig get clusters.cluster.kubesphere.io
+	@printf '\nLook around with $(KUBECTL) --kubeconfig FILE, FILE being one of:\n'; printf '  %s\n' .sandbox/*.kubeconfig
 	@printf 'Take it down with: make demo-clean\n'
 
 demo-clean: tools ## Take the demo's clusters down

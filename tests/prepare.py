@@ -167,6 +167,9 @@ def main() -> int:
     except (binaries.PreparationError, subprocess.CalledProcessError, OSError) as error:
         print(f"prepare: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("prepare: interrupted; the next call goes on from here", file=sys.stderr)
+        return 130
     seconds = time.monotonic() - started
     if seconds > 1:
         binaries.say(f"ready after {seconds:.0f} s")

@@ -1,1 +1,0 @@
-"""Tests of the driver of the tests, and of what prepares them."""
