@@ -1,0 +1,503 @@
+"""The pod ks-apiserver: who is asking, what this cluster is, whether a member may join, and the way to members.
+
+Imitates kubesphere v3.4.1 pkg/apiserver (filters in the order request info, authentication, dispatcher, authorization,
+proxy to the kube-apiserver) and pkg/kapis/cluster/v1alpha1/handler.go of all releases.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import socket
+import socketserver
+import time
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import yaml
+
+from tests.sandbox.kubeapi import ApiError, KubeApi, Object
+from tests.sandbox.standin import jwt
+from tests.sandbox.standin.controller import own_kubeconfig
+from tests.sandbox.standin.releases import Release
+from tests.sandbox.standin.remote import KubeconfigError, Remote, RemoteError, RestConfig
+from tests.sandbox.standin.runtime import (
+    CLUSTERS,
+    CONFIG_KEY,
+    CONFIG_MAP,
+    CONNECTION_ERRORS,
+    HOST_LABEL,
+    NAMESPACE_PATH,
+    command_line,
+    connect,
+    knobs,
+    log,
+    own_release,
+    run,
+    until_reachable,
+)
+from tests.sandbox.standin.settings import Settings
+from tests.sandbox.standin.webhook import OTHER_CLUSTER
+
+PORT = 9090
+VALIDATION_SECONDS = 10.0
+SERVICE_PROXY = f"{NAMESPACE_PATH}/services/:ks-apiserver:/proxy"
+CLUSTER_API = "/kapis/cluster.kubesphere.io/v1alpha1/clusters"
+USERS = "/apis/iam.kubesphere.io/v1alpha2/users"
+PUBLIC = re.compile(r"/oauth/.*|/kapis/config\.kubesphere\.io/.*|/kapis/version|/kapis/metrics|/healthz")
+DISPATCHED = re.compile(r"(/(?:api|apis|kapis))/clusters/([^/]+)(/.*)?")
+DEFAULT_PASSWORD = "P@88w0rd"
+ANONYMOUS = "system:anonymous"
+HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host", "content-length")
+
+# Components of configz that are on without being configured, and those that follow a section of kubesphere-config.
+CONFIGURED = (
+    *("devops", "sonarqube", "servicemesh", "network", "cache", "s3", "monitoring", "logging", "events"),
+    *("auditing", "alerting", "notification", "kubeedge", "edgeruntime", "gpu", "gateway", "terminal"),
+)
+ALWAYS_ON = ("kubernetes", "openpitrix", "authentication", "authorization", "metering")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a handler answers."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+
+    @classmethod
+    def data(cls, content: Any) -> Answer:
+        """200 with JSON."""
+        return cls(200, json.dumps(content).encode())
+
+    @classmethod
+    def text(cls, status: int, message: str) -> Answer:
+        """An error of a handler: plain text, with what looks like HTML escaped (pkg/api/utils.go)."""
+        safe = message.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return cls(status, (safe + "\n").encode(), "text/plain; charset=utf-8")
+
+    @classmethod
+    def refused(cls, status: int, reason: str, message: str) -> Answer:
+        """An error of a filter: a Status object."""
+        content = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        return cls(status, json.dumps({**content, "message": message, "reason": reason, "code": status}).encode())
+
+    @classmethod
+    def broken(cls, path: str, message: str) -> Answer:
+        """responsewriters.InternalError."""
+        return cls.text(500, f'Internal Server Error: "{path}": {message}')
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request with its own headers, names in lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return self.path + (f"?{self.query}" if self.query else "")
+
+    @property
+    def authorization(self) -> str:
+        """The caller's credentials: kube-apiserver's service proxy strips the usual header (requestinfo.go)."""
+        return self.headers.get("authorization") or self.headers.get("x-kubesphere-authorization", "")
+
+    def passed_on(self) -> dict[str, str]:
+        """The headers that a proxy passes on, without credentials."""
+        dropped = (*HOP_BY_HOP, "authorization", "x-kubesphere-authorization")
+        return {name: value for name, value in self.headers.items() if name not in dropped}
+
+
+@dataclass(frozen=True)
+class Forward:
+    """A request that another server answers."""
+
+    target: Remote
+    request: Request
+
+
+class BadRequest(Exception):
+    """The cluster API refuses; the text says why."""
+
+
+class KubeSphere:
+    """What the server knows and does, apart from HTTP."""
+
+    def __init__(self, api: KubeApi, release: Release, settings: Settings) -> None:
+        self._api = api
+        self._release = release
+        self._settings = settings
+        self._tokens: dict[str, float] = {}
+
+    def answer(self, request: Request) -> Answer | Forward:
+        """Answer a request, or say where to pass it on."""
+        user = self._authenticate(request)
+        if isinstance(user, Answer):
+            return user
+        if self._is_host() and (match := DISPATCHED.fullmatch(request.path)):
+            # The dispatcher comes before authorization: that is the member's matter.
+            return self._dispatch(request, user, match[2], match[1] + (match[3] or ""))
+        return self._serve(request, user)
+
+    # Authentication: pkg/apiserver/filters/authentication.go and the authenticators behind it.
+
+    def _authenticate(self, request: Request) -> str | Answer:
+        scheme, _, credentials = request.authorization.partition(" ")
+        if not scheme:
+            return ANONYMOUS
+        try:
+            name = self._user(scheme.lower(), credentials.strip())
+        except jwt.InvalidToken as error:
+            return Answer.refused(401, "Unauthorized", f"Unauthorized: {error}")
+        if self._api.find(f"{USERS}/{urllib.parse.quote(name)}") is None:
+            return Answer.refused(401, "Unauthorized", f'Unauthorized: user.iam.kubesphere.io "{name}" not found')
+        return name
+
+    def _user(self, scheme: str, credentials: str) -> str:
+        if scheme == "basic":
+            name, _, password = base64.b64decode(credentials).decode().partition(":")
+            self._check_password(name, password)
+            return name
+        if scheme != "bearer":
+            raise jwt.InvalidToken("%!s(<nil>)")
+        claims = jwt.verify(credentials, self._settings.jwt_secret)
+        # pkg/models/auth/token.go Verify: other clusters' tokens are unknown here unless tokens live for ever.
+        mortal = claims.get("token_type") != "static_token" and self._settings.token_age
+        if mortal and self._tokens.get(credentials, 0) < time.time():
+            raise jwt.InvalidToken("token not found in cache")
+        return str(claims.get("username", ""))
+
+    def _check_password(self, name: str, password: str) -> None:
+        data = (self._api.find(f"{NAMESPACE_PATH}/secrets/kubesphere-secret") or {}).get("data") or {}
+        expected = base64.b64decode(data.get("initAdminPassword", "")).decode() or DEFAULT_PASSWORD
+        if name != "admin" or password != expected:
+            raise jwt.InvalidToken("incorrect password")
+
+    def _issue_token(self, request: Request) -> Answer:
+        """Imitates POST /oauth/token with grant_type=password."""
+        form = {key: values[0] for key, values in urllib.parse.parse_qs(request.body.decode()).items()}
+        client = (form.get("client_id"), form.get("client_secret"))
+        if self._release.line >= (3, 2) and client != ("kubesphere", "kubesphere"):
+            return Answer(401, json.dumps({"error": "invalid_client"}).encode())
+        try:
+            self._check_password(form.get("username", ""), form.get("password", ""))
+        except jwt.InvalidToken as error:
+            return Answer(400, json.dumps({"error": "invalid_grant", "error_description": str(error)}).encode())
+        age, moment = self._settings.token_age, int(time.time())
+        claims: dict[str, Any] = {"sub": "admin", "iat": moment, "token_type": "access_token", "username": "admin"}
+        if age:
+            claims["exp"] = moment + int(age)
+        token = jwt.sign(claims, self._settings.jwt_secret)
+        self._tokens = {known: end for known, end in self._tokens.items() if end > moment}
+        self._tokens[token] = moment + age
+        return Answer.data({"access_token": token, "token_type": "Bearer", "expires_in": int(age)})
+
+    # The dispatcher: pkg/apiserver/filters/multicluster.go.
+
+    def _is_host(self) -> bool:
+        return bool(self._settings.multicluster.get("enable"))
+
+    def _dispatch(self, request: Request, user: str, name: str, path: str) -> Answer | Forward:
+        cluster = self._api.find(f"{CLUSTERS}/{name}")
+        if cluster is None:
+            return Answer.refused(400, "BadRequest", f"cluster {name} not exists")
+        if HOST_LABEL in (cluster["metadata"].get("labels") or {}):
+            return self._serve(replace(request, path=path), user)
+        not_ready = Answer.broken(request.target, f"cluster {name} is not ready")
+        conditions = (cluster.get("status") or {}).get("conditions") or []
+        if not any(item["type"] == "Ready" and item["status"] == "True" for item in conditions):
+            return not_ready
+        connection = cluster["spec"]["connection"]
+        headers, credentials = request.passed_on(), "authorization"
+        try:
+            if connection.get("type") == "direct" and not connection.get("kubesphereAPIEndpoint"):
+                config = RestConfig.parse(base64.b64decode(connection.get("kubeconfig") or ""))
+                member = Remote(replace(config, server=connection.get("kubernetesAPIEndpoint") or ""))
+                path, credentials = SERVICE_PROXY + path, "x-kubesphere-authorization"
+            else:
+                member = Remote(RestConfig(connection.get("kubesphereAPIEndpoint") or ""))
+        except KubeconfigError:
+            return not_ready
+        if request.authorization:
+            headers[credentials] = request.authorization
+        return Forward(member, replace(request, path=path, headers=headers))
+
+    # Authorization and everything behind it.
+
+    def _serve(self, request: Request, user: str) -> Answer | Forward:
+        if not PUBLIC.fullmatch(request.path) and user != "admin":
+            message = f'forbidden: User "{user}" cannot {request.method.lower()} path "{request.path}"'
+            return Answer.refused(403, "Forbidden", message)
+        if re.match(r"/apis?(/|$)", request.path):
+            own = Remote(RestConfig.parse(own_kubeconfig()))
+            return Forward(own, replace(request, headers=request.passed_on()))
+        return self._handle(request)
+
+    def _handle(self, request: Request) -> Answer:
+        if request.path == "/healthz":
+            return Answer(200, b"ok", "text/plain")
+        if request.path == "/kapis/version":
+            return Answer.data(self._version())
+        if request.path == "/kapis/config.kubesphere.io/v1alpha2/configs/configz":
+            return Answer.data(self._components())
+        if request.path == "/oauth/token" and request.method == "POST":
+            return self._issue_token(request)
+        if request.path.startswith(CLUSTER_API + "/"):
+            return self._handle_cluster(request)
+        return Answer.text(404, "404: Page Not Found")
+
+    def _version(self) -> Object:
+        reported = self._release.reported_version
+        version: Object = {"gitVersion": reported, "gitCommit": "unknown", "goVersion": "go1.19", "compiler": "gc"}
+        major, minor = self._release.line
+        version |= {"gitMajor": str(major), "gitMinor": str(minor), "platform": "linux/amd64"}
+        return version | {"kubernetes": self._api.get("/version")}
+
+    def _components(self) -> dict[str, bool]:
+        """Imitates config.go ToMap: which sections are configured, without their content."""
+        content = self._settings.read()
+        components = {name: bool(content.get(name)) for name in CONFIGURED} | dict.fromkeys(ALWAYS_ON, True)
+        components["multicluster"] = self._is_host()
+        network = content.get("network") or {}
+        components["network"] = bool(network.get("enableNetworkPolicy"))
+        components["network.ippool"] = network.get("ippoolType", "none") != "none"
+        components["network.topology"] = bool(network.get("weaveScopeHost"))
+        components["openpitrix.appstore"] = bool(content.get("openpitrix"))
+        return components
+
+    # The cluster API: pkg/kapis/cluster/v1alpha1/handler.go.
+
+    def _handle_cluster(self, request: Request) -> Answer:
+        rest = request.path.removeprefix(CLUSTER_API + "/")
+        try:
+            if request.method == "POST" and rest == "validation":
+                self._validate(_decoded(request.body))
+                return Answer(200, b"")
+            if request.method == "PUT" and rest.endswith("/kubeconfig") and self._release.line >= (3, 3):
+                self._update_kubeconfig(rest.removesuffix("/kubeconfig"), _decoded(request.body))
+                return Answer(200, b"")
+        except (BadRequest, KubeconfigError, RemoteError) as error:
+            return Answer.text(400, str(error))
+        except ApiError as error:
+            return Answer.text(400, error.message)
+        if rest.endswith("/agent/deployment"):
+            return Answer.text(501, "the agent's manifest comes with the stand-in of tower")
+        return Answer.text(404, "404: Page Not Found")
+
+    def _validate(self, cluster: Object) -> None:
+        """Imitates validateCluster, its checks in its order."""
+        connection = (cluster.get("spec") or {}).get("connection") or {}
+        if connection.get("type") != "direct":
+            raise BadRequest("cluster connection type MUST be direct")
+        config = _member_config(connection.get("kubeconfig"))
+        member = Remote(config, VALIDATION_SECONDS)
+        self._refuse_duplicate((cluster.get("metadata") or {}).get("name", ""), config, member)
+        member.call("GET", "/version")
+        self._check_endpoint(member, connection.get("kubesphereAPIEndpoint") or "")
+        self._compare_settings(member)
+
+    def _update_kubeconfig(self, name: str, body: Object) -> None:
+        """Imitates updateKubeConfig."""
+        cluster = self._api.get(f"{CLUSTERS}/{name}")
+        if HOST_LABEL in (cluster["metadata"].get("labels") or {}):
+            raise BadRequest("update kubeconfig of the host cluster is not allowed")
+        if cluster["spec"]["connection"].get("type") == "proxy":
+            raise BadRequest(
+                "update kubeconfig of member clusters which using proxy mode is not allowed, "
+                "their certs are managed and will be renewed by tower"
+            )
+        member = Remote(_member_config(body.get("kubeconfig")), VALIDATION_SECONDS)
+        member.call("GET", "/version")
+        self._check_endpoint(member, "")
+        self._compare_settings(member)
+        if _uid(member) != (cluster.get("status") or {}).get("uid"):
+            raise BadRequest(OTHER_CLUSTER)
+        cluster["spec"]["connection"]["kubeconfig"] = body["kubeconfig"]
+        self._api.update(f"{CLUSTERS}/{name}", cluster)
+
+    def _refuse_duplicate(self, name: str, config: RestConfig, member: Remote) -> None:
+        clusters = self._api.get(CLUSTERS)["items"]
+        if self._release.compares_uid:
+            uid = _uid(member)
+            for item in clusters:
+                if (item.get("status") or {}).get("uid") == uid:
+                    known = item["metadata"]["name"]
+                    raise BadRequest(f"cluster {name} already exists ({known}), MUST not import the same cluster twice")
+            return
+        for item in clusters:
+            held = base64.b64decode(item["spec"]["connection"].get("kubeconfig") or "")
+            if held and RestConfig.parse(held).server == config.server:
+                raise BadRequest(
+                    f"existing cluster {item['metadata']['name']} with the exacty same server address, "
+                    "MUST not import the same cluster twice"
+                )
+
+    def _check_endpoint(self, member: Remote, endpoint: str) -> None:
+        """Imitates validateKubeSphereAPIServer; the user's own endpoint is looked at until 3.2."""
+        try:
+            if endpoint and self._release.line < (3, 3):
+                Remote(RestConfig(server=endpoint.rstrip("/")), VALIDATION_SECONDS).call("GET", "/kapis/version")
+            else:
+                member.call("GET", f"{SERVICE_PROXY}/kapis/version")
+        except RemoteError as error:
+            text = str(error)
+            if error.status:
+                text = (
+                    f"invalid response: ks-apiserver , please make sure kubesphere-system.{text}.svc "
+                    "of member cluster is up and running"
+                )
+            raise BadRequest(f"unable validate kubesphere endpoint, {text}") from error
+
+    def _compare_settings(self, member: Remote) -> None:
+        """Imitates validateMemberClusterConfiguration (from 3.1 on; the role in 3.4.1 only)."""
+        if not self._release.checks_jwt_secret:
+            return
+        prefix = "failed to validate member cluster configuration, err: "
+        own = _settings_in(self._api.get(CONFIG_MAP))
+        try:
+            theirs = _settings_in(member.call("GET", CONFIG_MAP))
+        except RemoteError as error:
+            raise BadRequest(f"{prefix}{error}") from error
+        role = (theirs.get("multicluster") or {}).get("clusterRole")
+        if self._release.checks_role and role != "member":
+            raise BadRequest(f"{prefix}the clusterRole of the member cluster must be 'member'")
+        if _jwt_secret(own) != _jwt_secret(theirs):
+            raise BadRequest(
+                f"{prefix}hostcluster Jwt is not equal to member cluster jwt, "
+                "please edit the member cluster cluster config"
+            )
+
+
+def _member_config(kubeconfig: str | None) -> RestConfig:
+    if not kubeconfig:
+        raise BadRequest("cluster kubeconfig MUST NOT be empty")
+    return RestConfig.parse(base64.b64decode(kubeconfig))
+
+
+def _decoded(body: bytes) -> Object:
+    try:
+        content = json.loads(body)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+    if not isinstance(content, dict):
+        raise BadRequest("json: cannot unmarshal into Go value")
+    return content
+
+
+def _uid(member: Remote) -> str:
+    return str(member.call("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"])
+
+
+def _settings_in(config_map: Object) -> dict[str, Any]:
+    return dict(yaml.safe_load(config_map["data"][CONFIG_KEY]) or {})
+
+
+def _jwt_secret(content: dict[str, Any]) -> str:
+    return str((content.get("authentication") or {}).get("jwtSecret") or "")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def _answer(self) -> None:
+        path, _, query = self.path.partition("?")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        body = self.rfile.read(int(headers.get("content-length") or 0))
+        request = Request(self.command, path, query, headers, body)
+        wanted = knobs("apiserver") if path != "/healthz" else {}
+        time.sleep(float(wanted.get("delay", 0)))
+        if wanted.get("status"):
+            self._write(Answer.text(int(wanted["status"]), "told to answer with this status"))
+            return
+        try:
+            found = self.server.kubesphere.answer(request)
+            if isinstance(found, Forward):
+                self._pass_on(found, request)
+            else:
+                self._write(found)
+        except (ApiError, RemoteError, *CONNECTION_ERRORS) as error:
+            self._write(Answer.broken(request.target, str(error)))
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _answer  # noqa: N815
+
+    def _write(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def _pass_on(self, forward: Forward, original: Request) -> None:
+        """Stream another server's answer: a watch has no end."""
+        request = forward.request
+        response, connection = forward.target.forward(
+            request.method, request.target, request.headers, request.body or None
+        )
+        try:
+            self.send_response(response.status)
+            for name, value in response.getheaders():
+                if name.lower() not in HOP_BY_HOP:
+                    self.send_header(name, value)
+            length = response.getheader("Content-Length")
+            bodiless = original.method == "HEAD" or response.status in (204, 304)
+            if length is not None:
+                self.send_header("Content-Length", length)
+            elif not bodiless:
+                self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            while not bodiless and (chunk := response.read1(65536)):
+                self.wfile.write(chunk if length is not None else b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            if length is None and not bodiless:
+                self.wfile.write(b"0\r\n\r\n")
+        except CONNECTION_ERRORS:
+            self.close_connection = True
+        finally:
+            connection.close()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Say nothing about single requests."""
+
+
+class _Server(socketserver.ThreadingMixIn, HTTPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 64
+
+    def __init__(self, kubesphere: KubeSphere) -> None:
+        self.kubesphere = kubesphere
+        super().__init__(("0.0.0.0", PORT), _Handler)
+
+    def server_bind(self) -> None:
+        """Share the port: during a rollout the pods of a cluster have the same address."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        super().server_bind()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that go away are no error."""
+
+
+def main() -> None:
+    """Serve until the process ends."""
+    arguments = command_line("plays the pod ks-apiserver")
+    api = connect("ks-apiserver")
+    release = until_reachable(lambda: own_release(api, "ks-apiserver", arguments.release))
+    settings = Settings(release)
+    settings.read()
+    log(f"ks-apiserver {release.tag}, start listening on {PORT}")
+    _Server(KubeSphere(api, release, settings)).serve_forever()
+
+
+if __name__ == "__main__":
+    run(main)
