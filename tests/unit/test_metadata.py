@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,3 +25,7 @@ def test_a_release_note_is_waiting_or_written_for_this_version() -> None:
     released = load("changelogs/changelog.yaml")["releases"]
     fragments = {file.stem for file in (ROOT / "changelogs" / "fragments").glob("*.yml")}
     assert version in released or version in fragments
+
+
+def test_code_knows_the_version_that_galaxy_is_told() -> None:
+    assert load("galaxy.yml")["version"] == VERSION
