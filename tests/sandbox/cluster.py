@@ -37,6 +37,9 @@ NODES = ("virtual", "kubemark", "none")
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
+_MARKER = "sandbox-audit/"
+"""Begin of the User-Agent of requests that are made only to find the audit log's end."""
+
 _KUBEMARK_POD_ADDRESS = "192.168.192.168"
 """The address that every pod of a hollow node reports."""
 
@@ -188,7 +191,10 @@ class Cluster:
 
     def remove(self) -> None:
         """End everything and leave nothing: no process, no namespace, no file."""
-        self.stop()
+        # The node ends its pods in order; what the others could still save is thrown away with the data.
+        processes.stop([self.process("node")], _STOP_GRACE)
+        processes.stop([self.process(name) for name in COMPONENTS], 0)
+        processes.kill_all(self.namespace.pids())
         self.namespace.remove()
         for path in (self.kubeconfig, self.audit_log):
             path.unlink(missing_ok=True)
@@ -297,9 +303,8 @@ class Cluster:
     def audit_events(self, since: int = 0, user_agent_prefix: str | None = None) -> list[audit.Event]:
         """One event per request that was answered after a mark, of all clients or of one."""
         self._flush_audit()
-        marker = _MARKER.partition("/")[0]
         events = audit.select(audit.read(self.audit_log, since), user_agent_prefix)
-        return [event for event in events if not event.get("userAgent", "").startswith(marker)]
+        return [event for event in events if not event.get("userAgent", "").startswith(_MARKER)]
 
     def requests(self, since: int = 0, user_agent_prefix: str | None = None) -> Counter[tuple[str, str]]:
         """Number of requests after a mark by (verb, resource)."""
@@ -314,11 +319,13 @@ class Cluster:
 
         A request is logged just after its answer went out. One of our own, made later, is logged later.
         """
-        if not self.process("kube-apiserver").status():
-            return
         marker = f"{_MARKER}{uuid.uuid4().hex}"
         start = audit.size(self.audit_log)
-        KubeApi.from_kubeconfig(self.kubeconfig, user_agent=marker).get("/version")
+        try:
+            KubeApi.from_kubeconfig(self.kubeconfig, user_agent=marker).request("GET", "/version", timeout=5)
+        except (OSError, http.client.HTTPException):
+            # An API server that is down or hangs writes nothing more.
+            return
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline:
             if any(event.get("userAgent") == marker for event in audit.read(self.audit_log, start)):
@@ -404,6 +411,7 @@ class Cluster:
             self._write_user(authority, self._own_kubeconfig(name), user, groups)
         write_private(self._pki / "audit-policy.yaml", audit.POLICY.encode())
         self._write_user(authority, self.kubeconfig, "kubernetes-admin", ["system:masters"])
+        _hand_to_sudo_user(self.kubeconfig)
         write_private(written_for, self.address.encode())
 
     def _write_user(self, authority: Authority, path: Path, user: str, groups: Sequence[str]) -> None:
@@ -422,7 +430,11 @@ class Cluster:
     def _start_process(self, name: str) -> None:
         process = self.process(name)
         if not process.status():
-            process.start(self.namespace.command(self._argv(name)), _CHECKOUT, _environment())
+            environment = _environment()
+            if name == "node" and self._node == "kubemark":
+                # It never removes its working folder.
+                environment["TMPDIR"] = str(self.state / "node")
+            process.start(self.namespace.command(self._argv(name)), _CHECKOUT, environment)
 
     def _argv(self, name: str) -> list[str]:
         arguments = {
@@ -562,10 +574,13 @@ class Cluster:
         ]
 
 
-_MARKER = "sandbox-audit/"
-
-
 def _environment() -> dict[str, str]:
     """This process's environment, less a proxy for HTTP: nothing that a cluster talks to is behind one."""
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     return {**kept, "PYTHONPATH": str(_CHECKOUT), "PATH": f"{kept.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"}
+
+
+def _hand_to_sudo_user(path: Path) -> None:
+    """Let whoever called sudo use a file that only its owner may read."""
+    if os.geteuid() == 0 and "SUDO_UID" in os.environ:
+        os.chown(path, int(os.environ["SUDO_UID"]), int(os.environ["SUDO_GID"]))

@@ -129,8 +129,9 @@ class Sandbox:
             self._remove_others(network, known)
             self._write_record({"addresses": addresses, "node": self._node, "minimal": self._minimal})
             self._describe(network, addresses)
+            self._say(f"starting {', '.join(self._clusters)} in 10.210.{network.number}.0/24")
             _side_by_side(lambda cluster: cluster.start(self._say), self._clusters.values())
-        self._say(f"{len(self._clusters)} clusters are up after {time.monotonic() - started:.1f} s")
+        self._say(f"{', '.join(self._clusters)}: all up after {time.monotonic() - started:.1f} s")
 
     def down(self) -> None:
         """End every process, and remove namespaces, bridge and data, also of a sandbox that came up half-way.
