@@ -341,8 +341,7 @@ def _not_after(certificate: bytes) -> datetime.datetime:
     # Imported here: only a host with members that use certificates needs it.
     from cryptography import x509
 
-    end = x509.load_pem_x509_certificate(certificate).not_valid_after
-    return end.replace(tzinfo=datetime.UTC)
+    return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
 
 
 def main() -> None:

@@ -276,10 +276,13 @@ def _given_definitions() -> list[Object]:
 
 def _cluster_definition(release: Release) -> Object:
     """The Cluster definition: no status subresource, no enum, nothing required but a condition's type and status."""
-    text, truth, number = {"type": "string"}, {"type": "boolean"}, {"type": "integer"}
+    # An API server 1.20 built with a Go newer than its own takes "" for null where the schema says string; the real
+    # definition has no ``nullable``, and its API servers take "".
+    text: dict[str, Any] = {"type": "string", "nullable": True}
+    truth, number = {"type": "boolean"}, {"type": "integer"}
     connection = {
         **dict.fromkeys(("kubernetesAPIEndpoint", "kubesphereAPIEndpoint", "token", "type"), text),
-        "kubeconfig": {"type": "string", "format": "byte"},
+        "kubeconfig": {**text, "format": "byte"},
         "kubernetesAPIServerPort": number,
         "kubesphereAPIServerPort": number,
     }
@@ -303,6 +306,15 @@ def _cluster_definition(release: Release) -> Object:
         status["uid"] = text
     spec["connection"] = {"type": "object", "properties": connection}
     definition = _definition("cluster.kubesphere.io", "v1alpha1", "Cluster", "clusters")
+    definition["spec"]["versions"][0]["additionalPrinterColumns"] = [
+        {"name": name, "type": kind, "jsonPath": path}
+        for name, kind, path in (
+            ("Federated", "boolean", ".spec.joinFederation"),
+            ("Provider", "string", ".spec.provider"),
+            ("Active", "boolean", ".spec.enable"),
+            ("Version", "string", ".status.kubernetesVersion"),
+        )
+    ]
     definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = {
         "type": "object",
         "properties": {
