@@ -7,6 +7,7 @@ python -m tests.check lint unit       these stages, in this order
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 import traceback
@@ -61,4 +62,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    # As Ctrl-C does: the running tool is ended together with what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(main())
