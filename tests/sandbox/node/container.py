@@ -11,7 +11,7 @@ The folder is the state: a node that is started again finds there what it needs 
     termination-log   what the process left as its last words
     work, run.json    empty folder for the root file system, and what enter.py is to do
 
-The shim is a shell and an ``unshare``, together about 2 MB. When the first process of a PID namespace ends the kernel
+The shim is a shell of about 1 MB. When the first process of a PID namespace ends the kernel
 ends all others in it: nothing that a container started can stay behind.
 """
 
@@ -38,10 +38,12 @@ from .processes import Monitor, Record
 from .status import ContainerState, Run
 
 SHIM = """
-unshare --mount --pid --uts --fork --kill-child "$1" -I -S "$2" "$3" 1<>"$4" 2>&1
-echo $? >"$5.new"
-mv "$5.new" "$5"
+"$1" -I -S "$2" "$3" 1<>"$4" 2>&1
+echo $? >"$5"
 """
+"""What a shell does that ``unshare`` has put into new namespaces. Its first child is the first process of the PID
+namespace, and after that one's end it could start no other: the exit status is written by the shell itself. (With
+``unshare --fork`` in its place a SIGKILL would come out as status 1, as of util-linux 2.38.)"""
 
 PID_WAIT = 5.0
 """Seconds in which a shim has written down its container's pid; it takes some hundredths."""
@@ -64,8 +66,6 @@ class Launch:
     hostname: str
     mounts: list[Object]
     """``source``, ``target`` and ``readOnly`` each."""
-    keep: list[str]
-    """Folders of the machine that stay as they are in the container's root."""
 
 
 class Container(ContainerState):
@@ -178,7 +178,6 @@ class Container(ContainerState):
             "cwd": launch.cwd,
             "hostname": launch.hostname,
             "mounts": launch.mounts,
-            "keep": launch.keep,
             "work": str(work),
             "pid": str(self.folder / "pid"),
             "error": str(self.folder / "error"),
@@ -190,7 +189,7 @@ class Container(ContainerState):
         enter = Path(__file__).with_name("enter.py")
         arguments = [sys.executable, enter, run_file, output, self.folder / "exit"]
         self._shim = subprocess.Popen(
-            ["sh", "-c", SHIM, "shim", *map(str, arguments)],
+            ["unshare", "--mount", "--pid", "--uts", "sh", "-c", SHIM, "shim", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -28,6 +29,8 @@ DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 START_ERROR = 128
 """Exit status of a container whose program could not be started, as containerd reports it."""
+
+PR_SET_PDEATHSIG = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -56,12 +59,11 @@ def bind(source: str, target: str, read_only: bool = False) -> None:
         mount("", target, flags=MS_BIND | MS_REMOUNT | MS_RDONLY)
 
 
-def build_root(work: str, keep: list[str]) -> str:
+def build_root(work: str) -> str:
     """Mount a private copy of the machine's file system under ``work`` and return its path.
 
     Args:
         work: an empty folder; a tmpfs is mounted on it.
-        keep: folders that stay the machine's own, writable and live (checkout, state folder, interpreter).
     """
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     below = [line.split()[4].replace("\\040", " ") for line in mounts]
@@ -77,8 +79,6 @@ def build_root(work: str, keep: list[str]) -> str:
     _devices(root + "/dev")
     for folder, mode in (("/run", "0755"), ("/tmp", "1777")):
         mount("tmpfs", root + folder, "tmpfs", data=f"mode={mode}")
-    for path in keep:
-        bind(path, root + path)
     return root
 
 
@@ -130,11 +130,13 @@ def enter(run: dict[str, Any]) -> None:
     Raises:
         OSError: a mount failed, or the program is not there.
     """
-    root = build_root(run["work"], run["keep"])
-    for entry in run["mounts"]:
-        bind(entry["source"], root + entry["target"], entry["readOnly"])
+    # Sources are opened before the root changes, targets looked up after it: /var/run leads to /run, and that must be
+    # the container's own.
+    sources = [os.open(entry["source"], os.O_PATH | os.O_CLOEXEC) for entry in run["mounts"]]
+    os.chroot(build_root(run["work"]))
+    for source, entry in zip(sources, run["mounts"]):
+        bind(f"/proc/self/fd/{source}", entry["target"], entry["readOnly"])
     socket.sethostname(run["hostname"])
-    os.chroot(root)
     Path(run["cwd"]).mkdir(parents=True, exist_ok=True)
     os.chdir(run["cwd"])
     os.execvpe(run["argv"][0], run["argv"], run["env"])
@@ -144,6 +146,8 @@ def main() -> None:
     """Read the run's description (a JSON file), and turn into its program."""
     run = json.loads(Path(sys.argv[1]).read_text())
     os.setsid()
+    # A shim that is killed cannot report its container's end: the container ends with it.
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     record_pid(run["pid"])
     error_file = os.open(run["error"], os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:

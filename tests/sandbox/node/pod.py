@@ -337,7 +337,7 @@ class Pod:
         program = self._program(container, env) or program
         words = container.spec.get("terminationMessagePath") or "/dev/termination-log"
         mounts.append({"source": str(container.folder / "termination-log"), "target": words, "readOnly": False})
-        launch = Launch(program, env, self._cwd(container, program), env["HOSTNAME"], mounts, self._keep())
+        launch = Launch(program, env, self._cwd(container, program), env["HOSTNAME"], [*self._kept(), *mounts])
         container.start(launch)
         self._event("Created", f"Created container {container.name}", container)
         self._event("Started", f"Started container {container.name}", container)
@@ -387,12 +387,13 @@ class Pod:
             return str(CHECKOUT)
         return container.spec.get("workingDir") or "/"
 
-    def _keep(self) -> list[str]:
-        """The program's own places that a container's private root must not hide or freeze."""
+    def _kept(self) -> list[Object]:
+        """The program's own places, which a container's private root must not hide or freeze."""
         places = [CHECKOUT, self._around.state.parent, Path(sys.prefix), Path(sys.base_prefix)]
         if self._around.assets:
             places.append(self._around.assets)
-        return [str(place) for place in dict.fromkeys(places)]
+        paths = dict.fromkeys(str(place) for place in places)
+        return [{"source": path, "target": path, "readOnly": False} for path in paths]
 
     def _end(self) -> None:
         """Deletion: end the containers, then take the object away, as only the node may do."""
