@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,10 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
+    if brought.is_up(options.state):
+        for name, server in brought.servers(options.state).items():
+            print(f"{name}  {server}  (brought by the user)")
+        return 0
     rows: list[tuple[str, ...]] = [("CLUSTER", "SERVER", "NODE", "MEMORY", "PROCESSES")]
     rows += [_row(cluster) for cluster in Sandbox.open(options.state).clusters.values()]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -78,6 +83,12 @@ def _mend(options: argparse.Namespace) -> int:
     return 0
 
 
+def _interrupted(*_: object) -> None:
+    """End at once: an unwinding would first wait for the clusters that are being started."""
+    _say("interrupted: 'up' goes on where this stopped, 'down' removes what is there")
+    os._exit(130)
+
+
 def _named(options: argparse.Namespace, name: str) -> Cluster:
     clusters = Sandbox.open(options.state).clusters
     if name not in clusters:
@@ -115,14 +126,12 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run one command; the exit status is 1 where it failed."""
     options = _parser().parse_args()
+    signal.signal(signal.SIGINT, _interrupted)
     try:
         status: int = options.work(options)
     except (SandboxError, ClusterError, NetworkError, PreparationError, brought.BroughtError, ValueError) as error:
         _say(str(error))
         return 1
-    except KeyboardInterrupt:
-        _say("interrupted: 'up' goes on where this stopped, 'down' removes what is there")
-        return 130
     return status
 
 

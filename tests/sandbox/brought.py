@@ -52,11 +52,21 @@ def up(state: Path, kubeconfigs: Sequence[Path], say: Callable[[str], None]) -> 
         write_kubeconfig(state / f"{name}.kubeconfig", content)
 
 
+def is_up(state: Path) -> bool:
+    """Whether the state folder has the kubeconfigs of clusters that the user brought."""
+    return _record(state).exists()
+
+
+def servers(state: Path) -> dict[str, str]:
+    """URL of each cluster's API server, by name."""
+    return {name: KubeApi.from_kubeconfig(state / f"{name}.kubeconfig").server for name in _names(state)}
+
+
 def down(state: Path) -> bool:
     """Remove the copies; the clusters stay as they are. False where there are none."""
-    if not _record(state).exists():
+    if not is_up(state):
         return False
-    for name in json.loads(_record(state).read_text()):
+    for name in _names(state):
         (state / f"{name}.kubeconfig").unlink(missing_ok=True)
     _record(state).unlink()
     if not any(state.iterdir()):
@@ -66,6 +76,11 @@ def down(state: Path) -> bool:
 
 def _record(state: Path) -> Path:
     return state / "brought.json"
+
+
+def _names(state: Path) -> list[str]:
+    names: list[str] = json.loads(_record(state).read_text())
+    return names
 
 
 def _load(path: Path) -> dict[str, Any]:

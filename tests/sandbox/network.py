@@ -24,6 +24,9 @@ _LOCK = Path("/run/kubesphere-sandbox.lock")
 _NET_ADMIN, _SYS_ADMIN = 12, 21
 _SUBNETS = 256
 
+_CUT = "SANDBOX-CUT"
+"""Chain with the rules of what is cut."""
+
 
 class NetworkError(Exception):
     """A command of the network set-up failed, or the rights for it are missing."""
@@ -117,21 +120,29 @@ class Namespace:
 
     def cut(self, address: str) -> None:
         """Drop silently all that is sent to or comes from an address, as a firewall or a broken line does."""
+        self._ensure_chain("filter", _CUT)
+        for hook in ("INPUT", "OUTPUT"):
+            if not self._has_rule((hook, "--jump", _CUT)):
+                self._iptables("--insert", hook, "--jump", _CUT)
         for rule in _drop_rules(address):
             if not self._has_rule(rule):
-                self._iptables("--insert", *rule)
+                self._iptables("--append", *rule)
 
     def mend(self, address: str) -> None:
-        """Undo ``cut``."""
+        """Undo ``cut`` for one address."""
         for rule in _drop_rules(address):
-            while self._has_rule(rule):
+            if self._has_rule(rule):
                 self._iptables("--delete", *rule)
+
+    def mend_all(self) -> None:
+        """Undo every ``cut``."""
+        if self._succeeds("--list-rules", _CUT):
+            self._iptables("--flush", _CUT)
 
     def prepare_kube_proxy(self) -> None:
         """Make the chains that a kubelet makes and that kube-proxy's rules for load balancers jump to."""
         for table, chain in (("nat", "KUBE-MARK-DROP"), ("filter", "KUBE-FIREWALL")):
-            if not self._succeeds("--table", table, "--list-rules", chain):
-                self._iptables("--table", table, "--new-chain", chain)
+            self._ensure_chain(table, chain)
         mark = ("KUBE-MARK-DROP", "--table", "nat", "--jump", "MARK", "--or-mark", "0x8000")
         drop = ("KUBE-FIREWALL", "--match", "mark", "--mark", "0x8000/0x8000", "--jump", "DROP")
         for rule in (mark, drop, ("INPUT", "--jump", "KUBE-FIREWALL"), ("OUTPUT", "--jump", "KUBE-FIREWALL")):
@@ -149,6 +160,10 @@ class Namespace:
     def _iptables(self, *arguments: str) -> None:
         _run(*self.command(["iptables", "--wait", "5", *arguments]))
 
+    def _ensure_chain(self, table: str, chain: str) -> None:
+        if not self._succeeds("--table", table, "--list-rules", chain):
+            self._iptables("--table", table, "--new-chain", chain)
+
     def _succeeds(self, *arguments: str) -> bool:
         try:
             self._iptables(*arguments)
@@ -161,7 +176,7 @@ class Namespace:
 
 
 def _drop_rules(address: str) -> list[tuple[str, ...]]:
-    return [("INPUT", "--source", address, "--jump", "DROP"), ("OUTPUT", "--destination", address, "--jump", "DROP")]
+    return [(_CUT, "--source", address, "--jump", "DROP"), (_CUT, "--destination", address, "--jump", "DROP")]
 
 
 @dataclass(frozen=True)

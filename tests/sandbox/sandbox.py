@@ -112,7 +112,7 @@ class Sandbox:
     def up(self) -> None:
         """Start all clusters side by side and wait until they are usable.
 
-        What runs already is left alone; a cluster that is not named any more is removed.
+        What runs already is left alone, what was cut is mended, and a cluster that is not named any more is removed.
 
         Raises:
             SandboxError: this user may not make network namespaces, or there are too many clusters.
@@ -130,7 +130,7 @@ class Sandbox:
             self._write_record({"addresses": addresses, "node": self._node, "minimal": self._minimal})
             self._describe(network, addresses)
             self._say(f"starting {', '.join(self._clusters)} in 10.210.{network.number}.0/24")
-            _side_by_side(lambda cluster: cluster.start(self._say), self._clusters.values())
+            _side_by_side(self._start, self._clusters.values())
         self._say(f"{', '.join(self._clusters)}: all up after {time.monotonic() - started:.1f} s")
 
     def down(self) -> None:
@@ -160,6 +160,12 @@ class Sandbox:
         self._names.append(name)
         self.up()
         return self[name]
+
+    def _start(self, cluster: Cluster) -> None:
+        # A test that was killed may have left the cluster cut off.
+        if cluster.namespace.exists():
+            cluster.namespace.mend_all()
+        cluster.start(self._say)
 
     def _describe(self, network: Network, addresses: Mapping[str, int]) -> None:
         self._clusters = {name: self._cluster(network, name, addresses[name]) for name in self._names}

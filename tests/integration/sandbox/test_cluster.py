@@ -265,6 +265,12 @@ def test_a_process_that_cannot_start_is_reported_with_its_last_lines(member: Clu
         member.start()
 
 
+def test_up_mends_what_was_left_cut(sandbox: Sandbox, member: Cluster) -> None:
+    member.cut_from_machine()
+    sandbox.up()
+    assert reachable(member.address, 6443)
+
+
 def test_a_running_sandbox_can_be_opened(sandbox: Sandbox) -> None:
     opened = Sandbox.open(sandbox.state)
     assert list(opened.clusters) == ["host", "member-1"]
@@ -354,6 +360,7 @@ def test_clusters_of_the_users_own_are_checked_copied_and_left_alone(sandbox: Sa
         copy = state / f"{name}.kubeconfig"
         assert stat.S_IMODE(copy.stat().st_mode) == 0o600
         assert yaml.safe_load(copy.read_text()) == yaml.safe_load(path.read_text())
+    assert sandbox["member-1"].server in run_cli("status", "--state", str(state)).stdout
     assert run_cli("down", "--state", str(state)).returncode == 0
     assert not state.exists()
     assert sandbox["host"].api.get("/version")
