@@ -22,20 +22,25 @@ def merge_patch(target: Any, patch: Any) -> Any:
     return {key: copy.deepcopy(value) if key not in patch else value for key, value in result.items()}
 
 
-def missing_from(live: Any, wanted: Any) -> Any:
+def missing_from(live: Any, wanted: Any, *, whole_lists: bool = False) -> Any:
     """The merge patch that makes ``live`` hold everything that ``wanted`` says; None where it does already.
 
-    Fields that ``wanted`` does not name are left alone, those which the API server filled in included: items of a list
-    of mappings are compared by the fields that are wanted. A list that differs is given whole.
+    Fields that ``wanted`` does not name are left alone. A list that differs is given whole.
+
+    Args:
+        live: what stands.
+        wanted: what should; a None in it wants nothing.
+        whole_lists: compare lists as they are. Otherwise their items are compared by the fields that are wanted,
+            since the API server fills in others.
     """
     if isinstance(wanted, dict) and isinstance(live, dict):
         patch = {
             key: difference
             for key, value in wanted.items()
-            if (difference := missing_from(live.get(key), value)) is not None
+            if (difference := missing_from(live.get(key), value, whole_lists=whole_lists)) is not None
         }
         return patch or None
-    if wanted is None or _holds(live, wanted):
+    if wanted is None or (live == wanted if whole_lists else _holds(live, wanted)):
         return None
     return copy.deepcopy(wanted)
 

@@ -451,8 +451,8 @@ def retry_on_conflict(change: Callable[[], Object], tries: int = 4) -> Object:
     raise AssertionError("unreachable")
 
 
-def _headers(connection: Connection) -> dict[str, Any]:
-    headers: dict[str, Any] = urllib3.HTTPHeaderDict({"User-Agent": USER_AGENT, "Accept": "application/json"})
+def _headers(connection: Connection) -> Any:
+    headers = urllib3.HTTPHeaderDict({"User-Agent": USER_AGENT, "Accept": "application/json"})
     if connection.token:
         headers["Authorization"] = f"Bearer {connection.token.reveal()}"
     elif connection.basic:

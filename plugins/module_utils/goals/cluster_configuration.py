@@ -1,0 +1,112 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Goal of the module cluster_configuration (private to the collection)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..kube.errors import KubeError
+from ..kubesphere import installation
+from ..kubesphere.releases import DEFAULT_RELEASE, RELEASES
+from ..kubesphere.result import Result
+from .authentication import AUTHENTICATION, CLUSTER_NAME, HOST_CLUSTER
+from .goal import Context, Goal, Options, host_session, named, secret, session
+
+INSTALLATION = {
+    "release": {"type": "str", "default": DEFAULT_RELEASE, "choices": list(RELEASES)},
+    "cluster_role": {"type": "str", "required": True, "choices": ["host", "member"]},
+    "configuration": {"type": "dict", "default": {}},
+    "jwt_secret": {"type": "str", "no_log": True},
+    "host_cluster_name": {"type": "str"},
+    "registry": {"type": "str"},
+    "image_namespace": {"type": "str"},
+    "pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "manifest": {"type": "str"},
+}
+"""What is to be installed; shared with the module manifests."""
+
+
+def wanted(options: Options) -> installation.Wanted:
+    """The installation that the options describe.
+
+    Raises:
+        KubeError: the manifest cannot be read.
+    """
+    manifest = options.get("manifest")
+    return installation.Wanted(
+        release=options["release"],
+        cluster_role=options["cluster_role"],
+        configuration=options["configuration"] or {},
+        jwt_secret=secret(options.get("jwt_secret")),
+        host_cluster_name=options.get("host_cluster_name") if options["cluster_role"] == "host" else None,
+        registry=options.get("registry"),
+        image_namespace=options.get("image_namespace"),
+        pull_secrets=options.get("pull_secrets") or (),
+        manifest=_manifest(manifest) if manifest else None,
+    )
+
+
+def run(options: Options, context: Context) -> Result:
+    """Install KubeSphere in one cluster, or wait for the end of its installation."""
+    target = wanted(options)
+    timeout = float(options["wait_timeout"])
+    cluster = session(options, named(options, context), context)
+    if not options["apply"]:
+        return installation.await_installed(cluster, target, wait_timeout=timeout, progress=context.progress)
+    host = host_session(options, context) if target.cluster_role == "member" else None
+    return installation.install(
+        cluster, target, host, wait_timeout=timeout if options["wait"] else None, progress=context.progress
+    )
+
+
+def _manifest(source: str) -> list[Any]:
+    """The documents of a user's own manifest, from a file, a URL, or given as text."""
+    text, origin = source, "the manifest given as text"
+    if "\n" not in source:
+        origin = f"manifest {source}"
+        text = _download(source) if source.startswith(("http://", "https://")) else _file(source)
+    try:
+        return list(yaml.safe_load_all(text))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise KubeError(f"{origin} is no YAML{where}", hint="Check the file.") from None
+
+
+def _file(path: str) -> str:
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise KubeError(f"manifest {path} cannot be read: {error}", hint="Give the path of a readable file.") from None
+
+
+def _download(url: str) -> str:
+    from ansible.module_utils.urls import open_url
+
+    try:
+        with open_url(url, timeout=30) as answer:
+            return str(answer.read().decode("utf-8"))
+    except (OSError, ValueError) as error:
+        raise KubeError(
+            f"manifest {url} cannot be fetched: {error}", hint="Give a URL that answers, or a file."
+        ) from None
+
+
+GOAL = Goal(
+    name="cluster_configuration",
+    argument_spec={
+        **AUTHENTICATION,
+        **CLUSTER_NAME,
+        **HOST_CLUSTER,
+        **INSTALLATION,
+        "apply": {"type": "bool", "default": True},
+        "wait": {"type": "bool", "default": True},
+        "wait_timeout": {"type": "int", "default": 3600},
+    },
+    run=run,
+)

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Goal of the module cluster_info (private to the collection)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..kube.errors import KubeError
+from ..kubesphere import preflight
+from ..kubesphere.releases import DEFAULT_RELEASE
+from ..kubesphere.result import Result
+from .authentication import AUTHENTICATION, CLUSTER_NAME
+from .goal import Context, Goal, Options, named, session
+from .member import MEMBER_KUBECONFIG, kubeconfig_for_host
+
+
+def run(options: Options, context: Context) -> Result:
+    """Look at one cluster; what is wrong is told in the result, not by a failure."""
+    name = named(options, context)
+    cluster: dict[str, Any] = {
+        "name": name,
+        "cluster_role": options["cluster_role"],
+        "release": options["release"],
+        "server": None,
+        "uid": None,
+        "installed": None,
+    }
+    problems: list[str] = []
+    kubeconfig = None
+    reached = None
+    try:
+        reached = session(options, name, context)
+        cluster["server"] = reached.server
+        kubeconfig = kubeconfig_for_host(options, reached)
+    except KubeError as error:
+        problems.append(f"{error.message}. {error.hint}".strip())
+    expected = preflight.Expected(
+        name=name,
+        cluster_role=options["cluster_role"],
+        release=options["release"],
+        connection=options["connection"],
+        configuration=options["configuration"],
+        jwt_secret=options["jwt_secret"],
+        kubeconfig=kubeconfig,
+    )
+    problems += preflight.expectation_problems(expected)
+    if reached is not None:
+        seen, more = preflight.look(reached, expected)
+        installed = {
+            "release": seen.pop("release"),
+            "cluster_role": seen.pop("cluster_role"),
+            "complete": seen.pop("complete"),
+        }
+        cluster |= {**seen, "installed": installed}
+        problems += more
+        problems = [reached.redactor.text(problem) for problem in problems]
+    return Result(data={"cluster": cluster, "problems": problems})
+
+
+GOAL = Goal(
+    name="cluster_info",
+    argument_spec={
+        **AUTHENTICATION,
+        **CLUSTER_NAME,
+        **MEMBER_KUBECONFIG,
+        "cluster_role": {"type": "str", "default": "member", "choices": ["host", "member"]},
+        "release": {"type": "str", "default": DEFAULT_RELEASE},
+        "connection": {"type": "str", "default": "direct"},
+        # Any type, so that a wrong one becomes a problem in the list and not the end of the list.
+        "configuration": {"type": "raw"},
+        "jwt_secret": {"type": "raw", "no_log": True},
+    },
+    run=run,
+)

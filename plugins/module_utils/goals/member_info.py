@@ -1,0 +1,29 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Goal of the module member_info (private to the collection)."""
+
+from __future__ import annotations
+
+from ..kubesphere import fleet
+from ..kubesphere.result import Result
+from .authentication import AUTHENTICATION, CLUSTER_NAME
+from .goal import Context, Goal, Options, named, session
+
+
+def run(options: Options, context: Context) -> Result:
+    """Say what the host knows of its members."""
+    host = session(options, named(options, context), context)
+    return Result(data={"members": fleet.members(host, options["names"], use=options["use"])})
+
+
+GOAL = Goal(
+    name="member_info",
+    argument_spec={
+        **AUTHENTICATION,
+        **CLUSTER_NAME,
+        "names": {"type": "list", "elements": "str", "default": []},
+        "use": {"type": "bool", "default": True},
+    },
+    run=run,
+)

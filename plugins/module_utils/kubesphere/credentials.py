@@ -1,0 +1,187 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kubeconfigs as KubeSphere can use them (private to the collection).
+
+KubeSphere stores a member's kubeconfig in the Cluster object and uses it from pods of the host. So it has to be
+self-contained, its server has to be reachable from there, and its credential has to work without a plugin.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import json
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..kube import kubeconfig
+from ..kube.connection import Connection
+from ..kube.errors import ConnectionOptionError
+from .releases import Release
+
+try:
+    from cryptography import x509
+except ImportError:  # pragma: no cover
+    HAS_CRYPTOGRAPHY = False
+else:
+    HAS_CRYPTOGRAPHY = True
+
+Kubeconfig = dict[str, Any]
+
+_KUBEKEY_NAME = "lb.kubesphere.local"  # an entry of the nodes' /etc/hosts, which pods do not see
+
+
+def from_connection(connection: Connection, server: str | None = None) -> Kubeconfig:
+    """The self-contained kubeconfig for what the play itself uses to reach a cluster.
+
+    Args:
+        connection: the play's own way.
+        server: URL under which the host reaches the cluster, if it is another one.
+
+    Raises:
+        ConnectionOptionError: a file that the kubeconfig names cannot be read.
+    """
+    if connection.context is not None:
+        return connection.context.self_contained(server)
+    cluster: dict[str, Any] = {"server": server or connection.server}
+    if not connection.verify:
+        cluster["insecure-skip-tls-verify"] = True
+    elif connection.ca:
+        cluster["certificate-authority-data"] = _encoded(connection.ca)
+    user: dict[str, Any] = {}
+    if connection.token:
+        user["token"] = connection.token.reveal()
+    if connection.client_certificate and connection.client_key:
+        user["client-certificate-data"] = _encoded(connection.client_certificate)
+        user["client-key-data"] = _encoded(connection.client_key.reveal())
+    name = "kubernetes"
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": user}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        "current-context": name,
+    }
+
+
+def problems(config: Kubeconfig, release: Release) -> list[str]:
+    """Why KubeSphere could not use a kubeconfig; empty if it could.
+
+    Args:
+        config: a self-contained kubeconfig.
+        release: the host's release.
+    """
+    context = kubeconfig.load(config)
+    found = _server_problems(context.server)
+    for plugin in ("exec", "auth-provider"):
+        if plugin in context.user:
+            found.append(
+                f"its credential comes from a plugin ({plugin}), which KubeSphere's pods cannot run: "
+                "give a kubeconfig with a token or a client certificate"
+            )
+            return found
+    certificate = _certificate(context)
+    token = str(context.user.get("token") or "")
+    if not token and certificate is None:
+        return [*found, "it has neither a token nor a client certificate"]
+    found += _expiry_problems(certificate, token)
+    if certificate is None and release.token_kubeconfig != "works":  # noqa: S105 - a verdict of the release table
+        found.append(
+            f"it has a token and no client certificate, with which a member of KubeSphere {release.tag} never becomes "
+            "Ready: give a kubeconfig with a client certificate"
+        )
+    return found
+
+
+def expiry(config: Kubeconfig) -> float | None:
+    """When the credential of a kubeconfig expires, in seconds since 1970; None if never, or not known."""
+    context = kubeconfig.load(config)
+    return _certificate_expiry(_certificate(context)) or _token_expiry(str(context.user.get("token") or ""))
+
+
+def same(one: Kubeconfig, other: Kubeconfig) -> bool:
+    """Whether two kubeconfigs lead to the same server with the same credential, whatever their contexts are called."""
+    try:
+        first, second = kubeconfig.load(one), kubeconfig.load(other)
+    except ConnectionOptionError:
+        return False
+    return (first.cluster, first.user) == (second.cluster, second.user)
+
+
+def encode(config: Kubeconfig) -> str:
+    """A kubeconfig as it stands in a Cluster: base64 of its text (JSON, which is YAML too)."""
+    return _encoded(json.dumps(config, sort_keys=True))
+
+
+def decode(encoded: str) -> Kubeconfig:
+    """The kubeconfig of a Cluster; empty if there is none or it is not readable."""
+    try:
+        context = kubeconfig.load(base64.b64decode(encoded).decode() + "\n")
+    except (ValueError, ConnectionOptionError):
+        return {}
+    return context.self_contained()
+
+
+def _server_problems(server: str) -> list[str]:
+    host = urlsplit(server).hostname or ""
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        loopback = host == "localhost" or host.endswith(".localhost")
+    if loopback or host == _KUBEKEY_NAME:
+        return [
+            f"its server {server} is an address that the host's pods do not reach this cluster by: "
+            "set kubesphere_api_server to one that they do"
+        ]
+    return []
+
+
+def _expiry_problems(certificate: str | None, token: str) -> list[str]:
+    now = time.time()
+    expired = []
+    for what, moment in (
+        ("client certificate", _certificate_expiry(certificate)),
+        ("token", None if certificate else _token_expiry(token)),
+    ):
+        if moment is not None and moment < now:
+            when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))
+            expired.append(f"its {what} expired on {when}: give a kubeconfig with a valid one")
+    return expired
+
+
+def _certificate(context: kubeconfig.Context) -> str | None:
+    return context.inline("user", "client-certificate")
+
+
+def _certificate_expiry(certificate: str | None) -> float | None:
+    if not certificate or not HAS_CRYPTOGRAPHY:
+        return None
+    try:
+        parsed = x509.load_pem_x509_certificate(certificate.encode())
+    except ValueError:
+        return None
+    moment = getattr(parsed, "not_valid_after_utc", None)
+    if moment is None:  # cryptography before 42
+        import datetime
+
+        moment = parsed.not_valid_after.replace(tzinfo=datetime.timezone.utc)
+    return float(moment.timestamp())
+
+
+def _token_expiry(token: str) -> float | None:
+    """The claim ``exp`` of a JWT; None for any other token."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return float(payload["exp"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host knows of its members (private to the collection)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ..kube.errors import KubeError
+from ..kube.resources import Object
+from ..kube.secret import Secret
+from ..kube.session import Session
+from . import jwt, ks_apiserver, kubesphere_config
+from .conditions import condition, condition_problem
+from .names import ALIAS_ANNOTATION, CLUSTER, GROUP_LABEL, HOST_LABEL, REGION_LABEL
+
+_AT_ONCE = 8
+
+
+def members(host: Session, names: Sequence[str] = (), *, use: bool = True) -> list[dict[str, Any]]:
+    """Every cluster that the host knows, itself included; no secrets.
+
+    Args:
+        host: the host.
+        names: only these; all if empty. One that the host does not know is listed as ``known: False``.
+        use: also use each member through the host, to see that it works now.
+
+    Raises:
+        KubeError: the host cannot be read.
+    """
+    clusters = {item["metadata"]["name"]: item for item in host.list(CLUSTER, missing_ok=True).items}
+    config = kubesphere_config.read(host) if use else None
+    token = jwt.admin_token(config.jwt_secret) if config else None
+    wanted = list(names) or sorted(clusters)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda name: _member(host, name, clusters.get(name), token), wanted))
+
+
+def _member(host: Session, name: str, cluster: Object | None, token: Secret | None) -> dict[str, Any]:
+    if cluster is None:
+        return {"name": name, "known": False, "problem": f"{host.cluster} has no Cluster {name}: import it"}
+    metadata, spec, status = cluster["metadata"], cluster.get("spec") or {}, cluster.get("status") or {}
+    labels = metadata.get("labels") or {}
+    ready = condition(cluster, "Ready")
+    problem, nodes = condition_problem(cluster, "Ready"), status.get("nodeCount")
+    is_host = HOST_LABEL in labels
+    if token and not problem and not is_host:
+        try:
+            nodes = ks_apiserver.nodes_of_member(host, name, token)
+        except KubeError as error:
+            problem = f"{error.message}. {error.hint}".strip()
+    return {
+        "name": name,
+        "known": True,
+        "cluster_role": "host" if is_host else "member",
+        "connection": "direct" if is_host else _connection(spec),
+        "ready": ready.get("status") == "True",
+        "ready_updated": ready.get("lastUpdateTime"),
+        "problem": host.redactor.text(problem),
+        "kubernetes_version": status.get("kubernetesVersion"),
+        "kubesphere_version": status.get("kubeSphereVersion"),
+        "nodes": nodes,
+        "uid": status.get("uid"),
+        "alias": (metadata.get("annotations") or {}).get(ALIAS_ANNOTATION),
+        "provider": spec.get("provider") or None,
+        "region": labels.get(REGION_LABEL),
+        "group": labels.get(GROUP_LABEL),
+        "labels": labels,
+    }
+
+
+def _connection(spec: Object) -> str:
+    """The connection as the collection calls it; the API says proxy for agent."""
+    kind = str((spec.get("connection") or {}).get("type") or "")
+    return {"proxy": "agent"}.get(kind, kind)

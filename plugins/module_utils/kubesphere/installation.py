@@ -1,0 +1,517 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Installing KubeSphere in one cluster, as host or as member (private to the collection)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..kube.errors import Conflict, KubeError
+from ..kube.merge import merge_patch, missing_from
+from ..kube.objects import ensure
+from ..kube.pods import deployment_problem, worst_pod
+from ..kube.resources import DEPLOYMENT, Object, of
+from ..kube.secret import Secret
+from ..kube.session import Session, retry_on_conflict
+from ..kube.wait import Done, Outcome, Pending, Progress, Target, silent, wait
+from . import configuration, installed, installer, jwt, kubesphere_config, releases, result
+from .installed import InstallationFailed, Installed
+from .names import CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE
+from .releases import Release
+from .result import Result
+
+_RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+_SHORT_WAIT = 120.0  # seconds for what Kubernetes itself does: establish a definition, replace a pod
+_SLOW_LOOK, _QUICK_LOOK = 5.0, 0.5  # seconds between looks while a run goes on, and when it is about to end
+
+
+class Refused(KubeError):
+    """Something was asked for that would harm; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a user wants of one cluster's installation.
+
+    Attributes:
+        release: tag of the KubeSphere release.
+        cluster_role: ``host`` or ``member``.
+        configuration: values laid over the release's ClusterConfiguration spec.
+        jwt_secret: the fleet's secret, if the user has given one.
+        host_cluster_name: name of the host's own Cluster; hosts only.
+        registry: private registry, ``host[:port][/path]``.
+        image_namespace: repository prefix of the images there.
+        pull_secrets: names of pull secrets in kubesphere-system.
+        manifest: a user's own manifest in place of ours, parsed.
+    """
+
+    release: str
+    cluster_role: str
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    jwt_secret: Secret | None = None
+    host_cluster_name: str | None = None
+    registry: str | None = None
+    image_namespace: str | None = None
+    pull_secrets: Sequence[str] = ()
+    manifest: Sequence[Any] | None = None
+
+
+def manifests(wanted: Wanted, jwt_secret: Secret | None = None) -> tuple[list[Object], Object]:
+    """The installer's objects, in the order to apply them, and the ClusterConfiguration for a first installation.
+
+    Args:
+        wanted: what the user wants.
+        jwt_secret: the fleet's secret; the user's if not given, left empty if there is none.
+
+    Raises:
+        configuration.ConfigurationError, releases.UnknownRelease: what is wanted cannot be.
+    """
+    release = releases.find(wanted.release)
+    objects = installer.installer_objects(
+        release,
+        registry=wanted.registry,
+        image_namespace=wanted.image_namespace,
+        pull_secrets=wanted.pull_secrets,
+    )
+    base = None
+    if wanted.manifest is not None:
+        own, own_configuration = installer.split_manifest(wanted.manifest)
+        objects = own or objects
+        base = own_configuration["spec"] if own_configuration else None
+    return objects, configuration.cluster_configuration(
+        release,
+        wanted.cluster_role,
+        _revealed(jwt_secret or wanted.jwt_secret),
+        _values(release, wanted),
+        host_cluster_name=wanted.host_cluster_name,
+        base=base,
+    )
+
+
+def install(
+    session: Session,
+    wanted: Wanted,
+    host: Session | None = None,
+    *,
+    wait_timeout: float | None = None,
+    progress: Progress = silent,
+) -> Result:
+    """Install, reconfigure or upgrade KubeSphere in a cluster; do nothing where it stands as wanted.
+
+    Args:
+        session: the cluster.
+        wanted: what the user wants.
+        host: the fleet's host, for a member: it has the jwtSecret.
+        wait_timeout: seconds to wait for the end of the installation; None does not wait for it, only for a run of the
+            installer that must end before anything may be changed.
+        progress: told what is going on.
+
+    Returns:
+        ``data`` has ``release``, ``cluster_role``, ``finished`` and ``upgraded_from`` (None if it is no upgrade).
+
+    Raises:
+        Refused: a change of role, a downgrade, or an upgrade that skips a release.
+        InstallationFailed: ks-installer's run failed.
+        KubeError: a request or a wait failed.
+    """
+    release = releases.find(wanted.release)
+    return _Installation(session, wanted, release, host, progress).run(wait_timeout)
+
+
+def await_installed(session: Session, wanted: Wanted, *, wait_timeout: float, progress: Progress = silent) -> Result:
+    """Wait for the end of an installation that was begun before; write nothing.
+
+    Returns:
+        ``data`` as that of :func:`install`.
+
+    Raises:
+        InstallationFailed: ks-installer's run failed.
+        KubeError: a request or the wait failed.
+    """
+    return _Installation(session, wanted, releases.find(wanted.release), None, progress).await_end(wait_timeout)
+
+
+class _Installation:
+    """One call of :func:`install` or :func:`await_installed`."""
+
+    def __init__(
+        self, session: Session, wanted: Wanted, release: Release, host: Session | None, progress: Progress
+    ) -> None:
+        self.session = session
+        self.wanted = wanted
+        self.release = release
+        self.host = host
+        self.progress = progress
+        self.warnings: list[str] = []
+        if wanted.jwt_secret:
+            session.redactor.add(wanted.jwt_secret)
+
+    def run(self, wait_timeout: float | None) -> Result:
+        found = installed.read(self.session)
+        upgraded_from = None
+        if found is None:
+            self._install_first()
+        else:
+            self._refuse_other_role(found)
+            if self._is_upgrade(found):
+                upgraded_from = found.release
+                self._upgrade(found, wait_timeout)
+            else:
+                self._reconfigure(found, wait_timeout)
+        return self._result(self._finished(wait_timeout), upgraded_from)
+
+    def await_end(self, wait_timeout: float) -> Result:
+        return self._result(self._finished(wait_timeout), None)
+
+    def _result(self, finished: bool, upgraded_from: str | None) -> Result:
+        return result.of(
+            [self.session],
+            self.warnings,
+            release=self.release.tag,
+            cluster_role=self.wanted.cluster_role,
+            finished=finished,
+            upgraded_from=upgraded_from,
+        )
+
+    # A first installation
+
+    def _install_first(self) -> None:
+        secret = self.wanted.jwt_secret or (
+            jwt.generate() if self.wanted.cluster_role == "host" else self._secret_of_host()
+        )
+        self.session.redactor.add(secret)
+        objects, cluster_configuration = manifests(self.wanted, secret)
+        self._refuse_broken(cluster_configuration["spec"])
+        self._ensure_installer(objects)
+        self._when_established(lambda: self.session.create(cluster_configuration, f"install {self.release.tag}"))
+
+    def _ensure_installer(self, objects: Sequence[Object]) -> None:
+        for item in objects:
+            try:
+                of(item)
+            except ValueError as error:
+                raise Refused(f"the manifest cannot be applied: {error}", self.session.cluster) from None
+        for item in objects:
+            ensure(self.session, item, f"install {self.release.tag}")
+
+    def _when_established(self, create: Any) -> None:
+        """Create an object of a definition that has only just been made: the API server takes a moment to serve it."""
+        deadline = time.monotonic() + _SHORT_WAIT
+        while True:
+            try:
+                create()
+                return
+            except KubeError as error:
+                if error.status != 404 or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    # A change of what stands
+
+    def _reconfigure(self, found: Installed, wait_timeout: float | None) -> None:
+        if not found.complete_once:
+            self._mend_interrupted(found)
+        self._change_spec(found, wait_timeout)
+
+    def _mend_interrupted(self, found: Installed) -> None:
+        """Bring an installation back on its way that was cut off, or whose last run failed."""
+        objects, _ = manifests(self.wanted, self.wanted.jwt_secret)
+        self._ensure_installer(objects)
+        if self._changes(found):
+            return  # the change itself starts a new run
+        state = installed.installer_state(self.session, self.release, found)
+        if state.failure:
+            self._restart_installer(f"its last run failed: {state.failure}")
+
+    def _change_spec(self, found: Installed, wait_timeout: float | None) -> None:
+        current: list[Installed] = [found]
+
+        def change() -> Object:
+            changes = self._changes(current[0])
+            if not changes:
+                return current[0].configuration
+            wanted_spec = merge_patch(current[0].spec, changes)
+            self._refuse_broken(wanted_spec)
+            current[0] = self._when_idle(current[0], wait_timeout)
+            reasons = configuration.would_be_recreated(self.release, current[0].configuration, wanted_spec)
+            if reasons and found.complete_once:
+                self.warnings.append(
+                    f"{self.session.cluster}: ks-installer will re-create the ClusterConfiguration and install every "
+                    f"component again: {'; '.join(reasons)}."
+                )
+            paths = ", ".join(difference.path for difference in configuration.differences(current[0].spec, wanted_spec))
+            try:
+                return self.session.patch(current[0].configuration, {"spec": changes}, f"change {paths}", guarded=True)
+            except Conflict:
+                current[0] = installed.read(self.session) or current[0]
+                raise
+
+        retry_on_conflict(change)
+
+    def _changes(self, found: Installed) -> dict[str, Any]:
+        """The merge patch for the spec; empty if it means already what is wanted."""
+        values = configuration.merge(self._required_defaults(found), _values(self.release, self.wanted))
+        own: dict[str, Any] = {"multicluster": {"clusterRole": self.wanted.cluster_role}}
+        if self.wanted.host_cluster_name:
+            own["multicluster"]["hostClusterName"] = self.wanted.host_cluster_name
+        secret = self._secret_to_set(found)
+        if secret:
+            own["authentication"] = {"jwtSecret": secret.reveal()}
+        # Checked as for a first installation, with what stands as the base.
+        configuration.cluster_configuration(
+            self.release, self.wanted.cluster_role, _revealed(secret), _values(self.release, self.wanted)
+        )
+        wanted_spec = configuration.merge(configuration.merge(found.spec, values), own)
+        return missing_from(found.spec, wanted_spec, whole_lists=True) or {}
+
+    def _required_defaults(self, found: Installed) -> dict[str, Any]:
+        """Defaults for what ks-installer would re-create the ClusterConfiguration over, if it were missing."""
+        migration = self.release.installer.migration if self.release.installer else None
+        defaults = configuration.default_spec(self.release)
+        missing: dict[str, Any] = {}
+        for path in migration.required if migration else ():
+            keys = path.split(".")
+            parent: Any = found.spec
+            for key in keys[:-1]:
+                parent = parent.get(key) if isinstance(parent, dict) else None
+            if isinstance(parent, dict) and keys[-1] not in parent:
+                value: Any = defaults
+                for key in keys:
+                    value = value.get(key) if isinstance(value, dict) else None
+                for key in reversed(keys):
+                    value = {key: value}
+                missing = configuration.merge(missing, value)
+        return missing
+
+    def _secret_to_set(self, found: Installed) -> Secret | None:
+        """The jwtSecret that the ClusterConfiguration lacks; None where the right one is in force."""
+        if self.wanted.jwt_secret is None and self.wanted.cluster_role == "host":
+            return None
+        wanted = self.wanted.jwt_secret or self._secret_of_host()
+        if found.jwt_secret:
+            return None if found.jwt_secret == wanted.reveal() else wanted
+        config = kubesphere_config.read(self.session)
+        return None if config and config.jwt_secret == wanted else wanted
+
+    def _secret_of_host(self) -> Secret:
+        """The fleet's jwtSecret, which the host keeps."""
+        if self.host is None:
+            raise Refused(
+                "a member needs the host's jwtSecret, and neither the host nor the secret was given",
+                self.session.cluster,
+                "Say how to reach the host (host_cluster), or give jwt_secret.",
+            )
+        found = installed.read(self.host)
+        if found and found.jwt_secret:
+            secret = Secret(found.jwt_secret)
+        else:
+            config = kubesphere_config.read(self.host)
+            if config is None or not config.jwt_secret:
+                if self.session.planning:
+                    return jwt.generate()  # stands for the one that the run will find; it is masked in the plan
+                raise Refused(
+                    "the host has no jwtSecret yet, because KubeSphere is not installed there",
+                    self.host.cluster,
+                    "Install the host first: the playbook kubesphere.multicluster.install does host and members.",
+                )
+            secret = config.jwt_secret
+        self.session.redactor.add(secret)
+        return secret
+
+    def _when_idle(self, found: Installed, wait_timeout: float | None) -> Installed:
+        """Wait until no run of the installer goes on; a change during a run can make it install everything again."""
+        if self.session.planning:
+            return found
+
+        def evaluate(item: Object | None) -> Outcome[Installed]:
+            if item is None:
+                return Pending("ks-installer is re-creating the ClusterConfiguration")
+            now = Installed(item)
+            state = installed.installer_state(self.session, self.release, now)
+            busy = now.run_outstanding or (bool(now.core) and not now.complete_once) or state.running
+            if busy and not state.failure and not state.finished:
+                return Pending(
+                    f"a run of ks-installer goes on ({state.doing})",
+                    "Run this again when it has ended, or restart ks-installer if it hangs.",
+                    _SLOW_LOOK,
+                )
+            return Done(now)
+
+        return wait(
+            self.session,
+            _TARGET,
+            evaluate,
+            goal="free to be changed",
+            timeout=wait_timeout or _SHORT_WAIT,
+            start=found.configuration,
+            progress=self.progress,
+        )
+
+    def _restart_installer(self, reason: str) -> None:
+        """Start ks-installer anew; it begins with a whole run."""
+        deployment = self.session.get(DEPLOYMENT, INSTALLER, NAMESPACE)
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        annotations = {"spec": {"template": {"metadata": {"annotations": {_RESTARTED_AT: now}}}}}
+        patched = self.session.patch(deployment, annotations, f"restart it: {reason}")
+        if not self.session.planning:
+            self._wait_for_deployment(patched)
+
+    def _wait_for_deployment(self, start: Object) -> None:
+        def evaluate(item: Object | None) -> Outcome[None]:
+            if item is None:
+                return Pending("it does not exist")
+            problem = deployment_problem(item)
+            return Pending(f"{problem} {worst_pod(self.session, item)}".strip()) if problem else Done(None)
+
+        target = Target(DEPLOYMENT, INSTALLER, NAMESPACE)
+        wait(
+            self.session,
+            target,
+            evaluate,
+            goal="rolled out",
+            timeout=_SHORT_WAIT,
+            start=start,
+            progress=self.progress,
+        )
+
+    # An upgrade
+
+    def _is_upgrade(self, found: Installed) -> bool:
+        if not found.release or found.release == self.release.tag:
+            return False
+        cluster, now = self.session.cluster, found.release
+        if now not in releases.RELEASES:
+            raise Refused(
+                f"KubeSphere {now} stands here, which this collection does not know",
+                cluster,
+                f"Upgrade it by hand to one of {', '.join(releases.RELEASES)} first.",
+            )
+        path = releases.upgrade_path(releases.find(now), self.release)
+        if path is None:
+            raise Refused(
+                f"KubeSphere {now} stands here; there is no way back to {self.release.tag}",
+                cluster,
+                f"Set the release to {now} or to a later one.",
+            )
+        if len(path) > 1:
+            raise Refused(
+                f"KubeSphere {now} cannot be upgraded to {self.release.tag} in one step",
+                cluster,
+                f"Upgrade to {path[0].tag} first; the whole way is {' → '.join(each.tag for each in path)}.",
+            )
+        self._refuse_before_host()
+        return True
+
+    def _refuse_before_host(self) -> None:
+        if self.host is None or self.wanted.cluster_role == "host" or self.session.planning:
+            return
+        host = installed.read(self.host)
+        if host and host.release in releases.RELEASES:
+            behind = releases.compare(releases.find(host.release), self.release) < 0
+            if behind or not host.complete_once:
+                raise Refused(
+                    f"a member is not upgraded to {self.release.tag} before its host, which is at {host.release}",
+                    self.session.cluster,
+                    "Upgrade the host first.",
+                )
+
+    def _upgrade(self, found: Installed, wait_timeout: float | None) -> None:
+        """Replace the installer; with no installer running in between, the spec may be changed safely."""
+        found = self._when_idle(found, wait_timeout)
+        objects, _ = manifests(self.wanted, self.wanted.jwt_secret)
+        changes = self._changes(found)
+        deployment = self.session.find(DEPLOYMENT, INSTALLER, NAMESPACE)
+        label = self.release.installer.label if self.release.installer else ""
+        if deployment and (changes or deployment["spec"]["selector"]["matchLabels"].get("app") != label):
+            why = "its selector cannot be changed" if not changes else "the ClusterConfiguration is changed without it"
+            self.session.delete(deployment, f"upgrade from {found.release} to {self.release.tag}: {why}")
+            self._wait_until_gone()
+        if changes:
+            self._refuse_broken(merge_patch(found.spec, changes))
+            self.session.patch(found.configuration, {"spec": changes}, f"upgrade to {self.release.tag}", guarded=True)
+        self._ensure_installer(objects)
+
+    def _wait_until_gone(self) -> None:
+        if self.session.planning:
+            return
+        target = Target(DEPLOYMENT, INSTALLER, NAMESPACE)
+
+        def evaluate(item: Object | None) -> Outcome[None]:
+            return Done(None) if item is None else Pending("it is still there")
+
+        wait(self.session, target, evaluate, goal="gone", timeout=_SHORT_WAIT, progress=self.progress)
+
+    # The end
+
+    def _finished(self, wait_timeout: float | None) -> bool:
+        """Whether the installation stands; waits for that as long as it may."""
+        if self.session.planning:
+            return not self.session.journal
+        if wait_timeout is None:
+            found = installed.read(self.session)
+            return found is not None and not installed.unfinished(self.session, self.release, found)
+        wait(
+            self.session,
+            _TARGET,
+            self._evaluate,
+            goal=f"installed ({self.release.tag})",
+            timeout=wait_timeout,
+            recheck=_SLOW_LOOK,
+            progress=self.progress,
+        )
+        return True
+
+    def _evaluate(self, item: Object | None) -> Outcome[None]:
+        if item is None:
+            return Pending("ks-installer is re-creating the ClusterConfiguration", "", _QUICK_LOOK)
+        found = Installed(item)
+        missing = installed.unfinished(self.session, self.release, found)
+        if not missing:
+            return Done(None)
+        state = installed.installer_state(self.session, self.release, found)
+        if state.failure:
+            raise InstallationFailed(f"ks-installer failed: {state.failure}", self.session.cluster)
+        return Pending(
+            f"{missing}; ks-installer: {state.doing}",
+            "Look at the log of the Deployment kubesphere-system/ks-installer, and run this again.",
+            _QUICK_LOOK if found.complete_once else _SLOW_LOOK,
+        )
+
+    # Refusals
+
+    def _refuse_other_role(self, found: Installed) -> None:
+        if found.cluster_role in ("none", self.wanted.cluster_role):
+            return
+        raise Refused(
+            f"KubeSphere is installed here as {found.cluster_role} and cannot become {self.wanted.cluster_role}: "
+            "ks-installer removes nothing of the former role",
+            self.session.cluster,
+            f"Put the cluster into the inventory's group for {found.cluster_role}s, or uninstall KubeSphere first.",
+        )
+
+    def _refuse_broken(self, spec: Mapping[str, Any]) -> None:
+        reasons = configuration.would_break_installer(self.release, spec)
+        if reasons:
+            raise Refused(
+                f"ks-installer {self.release.tag} would end in a crash loop over this ClusterConfiguration: "
+                f"{'; '.join(reasons)}",
+                self.session.cluster,
+                "Mend these fields of kubesphere_configuration.",
+            )
+
+
+_TARGET = Target(CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE)
+
+
+def _values(release: Release, wanted: Wanted) -> dict[str, Any]:
+    """The user's values, the registry's included."""
+    registry = installer.registry_values(release, registry=wanted.registry, image_namespace=wanted.image_namespace)
+    return configuration.merge(registry, wanted.configuration)
+
+
+def _revealed(secret: Secret | None) -> str | None:
+    return secret.reveal() if secret else None

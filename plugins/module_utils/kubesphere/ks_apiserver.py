@@ -1,0 +1,72 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ks-apiserver of one cluster, reached through that cluster's API server (private to the collection)."""
+
+from __future__ import annotations
+
+from ..kube.errors import KubeError, Unauthorized
+from ..kube.resources import Object
+from ..kube.secret import Secret
+from ..kube.session import Session
+from .names import NAMESPACE
+
+# The form without a scheme is what KubeSphere's own controller uses: kubesphere v3.4.1
+# pkg/controller/cluster/cluster_controller.go.
+_PROXY = f"/api/v1/namespaces/{NAMESPACE}/services/:ks-apiserver:80/proxy"
+
+
+class MemberRefusesToken(Unauthorized):
+    """The member's ks-apiserver does not accept a token that the host has signed."""
+
+    default_hint = (
+        "Give the member the host's jwtSecret (playbook kubesphere.multicluster.install does), and look that "
+        "accessTokenMaxAge is 0 in its kubesphere-config."
+    )
+
+
+def version(session: Session) -> str:
+    """KubeSphere's version as ks-apiserver says it (``gitVersion``); needs no token.
+
+    Raises:
+        KubeError: ks-apiserver does not answer.
+    """
+    answer = session.request("GET", f"{_PROXY}/kapis/version", what="ask ks-apiserver for its version")
+    return str(answer.get("gitVersion") or "")
+
+
+def nodes_of_member(session: Session, member: str, token: Secret) -> int:
+    """Use a member through the host: list its nodes by the host's dispatcher.
+
+    Args:
+        session: the host.
+        member: name of the member's Cluster.
+        token: the host's admin token.
+
+    Returns:
+        Number of nodes of the member.
+
+    Raises:
+        MemberRefusesToken: the member verifies tokens with another jwtSecret.
+        KubeError: the way through the host does not work.
+    """
+    session.redactor.add(token)
+    # The API server keeps Authorization for itself: kubesphere v3.4.1 pkg/apiserver/filters/requestinfo.go.
+    headers = {"X-KubeSphere-Authorization": f"Bearer {token.reveal()}"}
+    path, what = f"{_PROXY}/api/clusters/{member}/v1/nodes", f"use {member} through the host"
+    try:
+        nodes: Object = session.request("GET", path, query={"limit": "1"}, headers=headers, what=what)
+    except Unauthorized as error:
+        raise MemberRefusesToken(error.message, session.cluster, status=error.status) from None
+    except KubeError as error:
+        raise type(error)(error.message, session.cluster, _hint(error, member), error.status) from None
+    remaining = int((nodes.get("metadata") or {}).get("remainingItemCount") or 0)
+    return len(nodes.get("items") or []) + remaining
+
+
+def _hint(error: KubeError, member: str) -> str:
+    if error.status == 503:
+        return "Look whether the Deployment kubesphere-system/ks-apiserver is available, on the host and on the member."
+    if "not ready" in error.message:
+        return f"Look at the conditions of Cluster {member} on the host."
+    return error.hint

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kubesphere-config: what KubeSphere's processes of one cluster run with (private to the collection)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from ..kube.errors import KubeError
+from ..kube.resources import CONFIG_MAP
+from ..kube.secret import Secret
+from ..kube.session import Session
+from .names import CONFIG, CONFIG_KEY, NAMESPACE
+
+
+@dataclass(frozen=True)
+class KubeSphereConfig:
+    """What the collection reads of kubesphere-config.
+
+    Attributes:
+        jwt_secret: ``authentication.jwtSecret``.
+        cluster_role: ``multicluster.clusterRole``; empty up to release 3.2, which do not write it.
+        cluster_name: ``multicluster.clusterName``: the name under which a host has imported this cluster.
+        proxy_publish_address: ``multicluster.proxyPublishAddress``.
+        agent_image: ``multicluster.agentImage``.
+        access_token_max_age: ``authentication.oauthOptions.accessTokenMaxAge`` as it is written; None if it is not.
+    """
+
+    jwt_secret: Secret
+    cluster_role: str = ""
+    cluster_name: str = ""
+    proxy_publish_address: str = ""
+    agent_image: str = ""
+    access_token_max_age: str | None = None
+
+
+def read(session: Session) -> KubeSphereConfig | None:
+    """Read it; None where KubeSphere is not installed.
+
+    Raises:
+        KubeError: it cannot be read, or is not what KubeSphere writes.
+    """
+    config_map = session.find(CONFIG_MAP, CONFIG, NAMESPACE)
+    if config_map is None:
+        return None
+    content = _parse((config_map.get("data") or {}).get(CONFIG_KEY), session.cluster)
+    authentication, multicluster = _mapping(content, "authentication"), _mapping(content, "multicluster")
+    max_age = _mapping(authentication, "oauthOptions").get("accessTokenMaxAge")
+    jwt_secret = Secret(str(authentication.get("jwtSecret") or ""))
+    session.redactor.add(jwt_secret)
+    return KubeSphereConfig(
+        jwt_secret=jwt_secret,
+        cluster_role=str(multicluster.get("clusterRole") or ""),
+        cluster_name=str(multicluster.get("clusterName") or ""),
+        proxy_publish_address=str(multicluster.get("proxyPublishAddress") or ""),
+        agent_image=str(multicluster.get("agentImage") or ""),
+        access_token_max_age=None if max_age is None else str(max_age),
+    )
+
+
+def _parse(text: str | None, cluster: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(text or "")
+    except yaml.YAMLError:
+        content = None
+    if not isinstance(content, dict):
+        raise KubeError(
+            f"ConfigMap {NAMESPACE}/{CONFIG} holds no YAML mapping under {CONFIG_KEY}",
+            cluster,
+            "ks-installer writes it: restart the Deployment kubesphere-system/ks-installer to have it written anew.",
+        )
+    return content
+
+
+def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
+    value = content.get(key)
+    return value if isinstance(value, dict) else {}

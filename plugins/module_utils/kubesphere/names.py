@@ -1,0 +1,33 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where KubeSphere keeps its things (private to the collection)."""
+
+from __future__ import annotations
+
+from ..kube.resources import Kind, register
+
+NAMESPACE = "kubesphere-system"
+FEDERATION_NAMESPACE = "kube-federation-system"
+
+INSTALLER = "ks-installer"
+"""Name of the installer's Deployment and of the one ClusterConfiguration that it looks at."""
+
+CONFIG = "kubesphere-config"
+CONFIG_KEY = "kubesphere.yaml"
+"""ConfigMap that ks-apiserver and ks-controller-manager read, and its only key."""
+
+JWT_SECRET = "kubesphere-secret"  # noqa: S105 - a name
+"""Secret that ks-installer keeps the jwtSecret in, under the key ``secret``."""
+
+CLUSTER = Kind("cluster.kubesphere.io/v1alpha1", "Cluster", "clusters", namespaced=False)
+CLUSTER_CONFIGURATION = Kind("installer.kubesphere.io/v1alpha1", "ClusterConfiguration", "clusterconfigurations")
+
+HOST_LABEL = "cluster-role.kubesphere.io/host"
+REGION_LABEL = "cluster.kubesphere.io/region"
+GROUP_LABEL = "cluster.kubesphere.io/group"
+ALIAS_ANNOTATION = "kubesphere.io/alias-name"
+DESCRIPTION_ANNOTATION = "kubesphere.io/description"
+CREATOR_ANNOTATION = "kubesphere.io/creator"
+
+register(CLUSTER, CLUSTER_CONFIGURATION)

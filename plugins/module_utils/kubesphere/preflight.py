@@ -1,0 +1,265 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looking at clusters before anything is written, and saying everything that is wrong (private to the collection)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..kube.errors import KubeError
+from ..kube.resources import NAMESPACE as NAMESPACE_KIND
+from ..kube.resources import SELF_SUBJECT_ACCESS_REVIEW, STORAGE_CLASS, Object
+from ..kube.session import Session
+from . import configuration, credentials, releases
+from .installed import Installed
+from .names import CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE
+from .releases import Release, UnknownRelease
+
+_DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a cluster is meant to become.
+
+    Attributes:
+        name: name of the member's Cluster; not looked at for a host.
+        cluster_role: ``host`` or ``member``.
+        release: tag of the release.
+        connection: ``direct``, ``agent`` or ``auto``; members only.
+        configuration: the user's values for the ClusterConfiguration.
+        jwt_secret: the user's jwtSecret; None if there is none.
+        kubeconfig: kubeconfig for KubeSphere; None where it cannot be made (the problem is told elsewhere).
+    """
+
+    name: str
+    cluster_role: str
+    release: str
+    connection: str = "direct"
+    configuration: Any = None
+    jwt_secret: Any = None
+    kubeconfig: credentials.Kubeconfig | None = None
+
+
+def expectation_problems(expected: Expected) -> list[str]:
+    """What is wrong with the wishes for one cluster, without looking at it."""
+    found: list[str] = []
+    try:
+        release = releases.find(expected.release)
+    except UnknownRelease as error:
+        return [str(error)]
+    if expected.cluster_role == "member":
+        found += configuration.check_cluster_name(expected.name)
+    if expected.connection not in ("direct", "agent", "auto"):
+        found.append(f"kubesphere_connection is {expected.connection!r}: set it to direct, agent or auto")
+    elif expected.connection != "direct" and expected.cluster_role == "member":
+        found.append(
+            f"kubesphere_connection is {expected.connection}, which this version of the collection does not make yet: "
+            "set it to direct"
+        )
+    if expected.jwt_secret is not None:
+        found += configuration.check_jwt_secret(expected.jwt_secret)
+    if expected.kubeconfig is not None and expected.cluster_role == "member":
+        found += [f"kubeconfig: {problem}" for problem in credentials.problems(expected.kubeconfig, release)]
+    values = expected.configuration if expected.configuration is not None else {}
+    try:
+        spec = configuration.cluster_configuration(release, expected.cluster_role, values=values)["spec"]
+        found += configuration.would_break_installer(release, spec)
+    except configuration.ConfigurationError as error:
+        found.append(f"kubesphere_configuration: {error}")
+    return found
+
+
+def look(session: Session, expected: Expected) -> tuple[dict[str, Any], list[str]]:
+    """Look at one cluster, write nothing.
+
+    Returns:
+        What was seen: ``uid``, ``kubernetes_version``, ``default_storage_class``, ``storage_classes``, and of
+        KubeSphere ``release``, ``cluster_role`` and ``complete`` (None, ``none`` and False where it is not installed).
+        And the problems, in words.
+    """
+    seen: dict[str, Any] = {
+        "uid": None,
+        "kubernetes_version": None,
+        "storage_classes": [],
+        "default_storage_class": None,
+        "release": None,
+        "cluster_role": "none",
+        "complete": False,
+    }
+    try:
+        release = releases.find(expected.release)
+    except UnknownRelease:
+        return seen, []  # told by expectation_problems
+    try:
+        seen["kubernetes_version"] = str(session.request("GET", "/version", what="read its version")["gitVersion"])
+        seen["uid"] = str(session.get(NAMESPACE_KIND, "kube-system")["metadata"]["uid"])
+        configurations = session.list(CLUSTER_CONFIGURATION, missing_ok=True).items
+        classes = session.list(STORAGE_CLASS).items
+    except KubeError as error:
+        return seen, [f"{error.message}. {error.hint}".strip()]
+    problems = _version_problems(str(seen["kubernetes_version"]), release)
+    seen["storage_classes"] = [item["metadata"]["name"] for item in classes]
+    seen["default_storage_class"] = next((item["metadata"]["name"] for item in classes if _is_default(item)), None)
+    ours, foreign = _split(configurations)
+    problems += [
+        f"there is another ClusterConfiguration, {item['metadata'].get('namespace')}/{item['metadata']['name']}: "
+        "remove it, ks-installer looks at kubesphere-system/ks-installer alone"
+        for item in foreign
+    ]
+    standing = Installed(ours) if ours else None
+    if standing:
+        seen |= {
+            "release": standing.release or None,
+            "cluster_role": standing.cluster_role,
+            "complete": standing.complete_once,
+        }
+        problems += _role_problems(standing, expected)
+    else:
+        problems += _storage_problems(seen, expected)
+    if standing is None or not standing.complete_once or standing.release != expected.release:
+        problems += _permission_problems(session)
+    return seen, problems
+
+
+def inventory_problems(hosts: Sequence[str], members: Sequence[str]) -> list[str]:
+    """What is wrong with the inventory's groups.
+
+    Args:
+        hosts: names in the group kubesphere_host.
+        members: names in the group kubesphere_members.
+    """
+    if not hosts:
+        return ["the group kubesphere_host is empty: put the one host cluster of the fleet into it"]
+    problems = []
+    if len(hosts) > 1:
+        problems.append(
+            f"the group kubesphere_host has {len(hosts)} clusters ({', '.join(sorted(hosts))}): leave one, "
+            "a fleet has exactly one host"
+        )
+    both = sorted(set(hosts) & set(members))
+    if both:
+        problems.append(f"{', '.join(both)}: in kubesphere_host and in kubesphere_members; leave it in one of them")
+    return problems
+
+
+def fleet_problems(clusters: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """What is wrong with clusters when they are looked at side by side.
+
+    Args:
+        clusters: by inventory name: ``name`` (of the Cluster), ``cluster_role`` (wanted), ``release`` (wanted), ``uid``
+            and ``server``.
+
+    Returns:
+        Problems by inventory name.
+    """
+    found: dict[str, list[str]] = {}
+    for field, text in (
+        ("uid", "it is the same cluster as {others} (kube-system UID {value}): give each its own kubeconfig"),
+        ("name", "its kubesphere_cluster_name {value} is also that of {others}: each needs a name of its own"),
+    ):
+        for value, names in _grouped(clusters, field).items():
+            for name in names:
+                others = ", ".join(sorted(set(names) - {name}))
+                found.setdefault(name, []).append(text.format(others=others, value=value))
+    _release_problems(clusters, found)
+    return found
+
+
+def _grouped(clusters: Mapping[str, Mapping[str, Any]], field: str) -> dict[str, list[str]]:
+    """Inventory names that share a value, where more than one does."""
+    names: dict[str, list[str]] = {}
+    for inventory_name, cluster in clusters.items():
+        if cluster.get(field) and not (field == "name" and cluster.get("cluster_role") == "host"):
+            names.setdefault(str(cluster[field]), []).append(inventory_name)
+    return {value: group for value, group in names.items() if len(group) > 1}
+
+
+def _release_problems(clusters: Mapping[str, Mapping[str, Any]], found: dict[str, list[str]]) -> None:
+    """A member must not be newer than its host: the host is upgraded first."""
+    wanted = {name: releases.RELEASES.get(str(cluster.get("release"))) for name, cluster in clusters.items()}
+    host = next((wanted[name] for name, cluster in clusters.items() if cluster.get("cluster_role") == "host"), None)
+    for name, release in wanted.items():
+        if host and release and releases.compare(release, host) > 0:
+            found.setdefault(name, []).append(
+                f"its kubesphere_release {release.tag} is newer than the host's {host.tag}: upgrade the host first"
+            )
+
+
+def _version_problems(version: str, release: Release) -> list[str]:
+    match = re.match(r"v?(\d+)\.(\d+)", version)
+    if not match:
+        return [f"its Kubernetes version {version!r} cannot be read"]
+    numbers, supported = (int(match[1]), int(match[2])), release.kubernetes
+    if supported.minimum <= numbers <= supported.experimental:
+        return []
+    return [
+        f"Kubernetes {version} is not supported by KubeSphere {release.tag}, which takes "
+        f"{_dotted(supported.minimum)} to {_dotted(supported.experimental)}: choose another kubesphere_release"
+    ]
+
+
+def _storage_problems(seen: Mapping[str, Any], expected: Expected) -> list[str]:
+    values = expected.configuration if isinstance(expected.configuration, Mapping) else {}
+    persistence = values.get("persistence")
+    named = str(persistence.get("storageClass") or "") if isinstance(persistence, Mapping) else ""
+    if named and named not in seen["storage_classes"]:
+        there = ", ".join(seen["storage_classes"]) or "none"
+        return [f"StorageClass {named} (persistence.storageClass) does not exist; there are: {there}"]
+    if not named and not seen["default_storage_class"]:
+        return [
+            "there is no default StorageClass: mark one as default, or name one in "
+            "kubesphere_configuration.persistence.storageClass"
+        ]
+    return []
+
+
+def _role_problems(standing: Installed, expected: Expected) -> list[str]:
+    if standing.cluster_role in ("none", expected.cluster_role):
+        return []
+    return [
+        f"KubeSphere is installed here as {standing.cluster_role}, the inventory wants a {expected.cluster_role}: "
+        "ks-installer cannot change that; mend the inventory, or uninstall KubeSphere first"
+    ]
+
+
+def _permission_problems(session: Session) -> list[str]:
+    """An installation creates definitions, roles and whatever they allow: that takes all rights."""
+    review = {
+        "apiVersion": SELF_SUBJECT_ACCESS_REVIEW.api_version,
+        "kind": SELF_SUBJECT_ACCESS_REVIEW.kind,
+        "spec": {"resourceAttributes": {"verb": "*", "group": "*", "resource": "*"}},
+    }
+    try:
+        allowed = (session.review(SELF_SUBJECT_ACCESS_REVIEW, review).get("status") or {}).get("allowed")
+    except KubeError as error:
+        return [f"{error.message}. {error.hint}".strip()]
+    if allowed:
+        return []
+    return [
+        "the kubeconfig's user may not do everything on this cluster, which an installation of KubeSphere takes: "
+        "use one that is bound to cluster-admin"
+    ]
+
+
+def _split(configurations: Iterable[Object]) -> tuple[Object | None, list[Object]]:
+    ours, foreign = None, []
+    for item in configurations:
+        if (item["metadata"].get("namespace"), item["metadata"]["name"]) == (NAMESPACE, INSTALLER):
+            ours = item
+        else:
+            foreign.append(item)
+    return ours, foreign
+
+
+def _is_default(storage_class: Object) -> bool:
+    annotations = storage_class["metadata"].get("annotations") or {}
+    return any(annotations.get(key) == "true" for key in _DEFAULT_CLASS)
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"

@@ -1,0 +1,119 @@
+#!/usr/bin/python
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module cluster_configuration."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_configuration
+short_description: Install, reconfigure or upgrade KubeSphere in one cluster, as host or as member
+version_added: 0.1.0
+author:
+  - kubesphere.multicluster contributors (@kubesphere)
+description:
+  - Applies the installer's objects and the ClusterConfiguration of a release, with the user's values laid over them,
+    and waits until KubeSphere stands.
+  - An installed cluster whose ClusterConfiguration means already what is wanted is not touched.
+  - The ClusterConfiguration is never changed while ks-installer runs; that could make it install everything again.
+  - Refuses to turn a host into a member or back, to downgrade, to skip a release that must not be skipped, and to
+    upgrade a member before its host.
+extends_documentation_fragment:
+  - kubesphere.multicluster.attributes
+  - kubesphere.multicluster.options
+  - kubesphere.multicluster.options.host_cluster
+  - kubesphere.multicluster.options.installation
+options:
+  apply:
+    description:
+      - Whether to apply anything.
+      - If V(false), only waits for the end of an installation that was begun before. So many clusters can be begun
+        first and waited for afterwards.
+    type: bool
+    default: true
+  wait:
+    description: Whether to wait until KubeSphere stands.
+    type: bool
+    default: true
+  wait_timeout:
+    description: Seconds to wait.
+    type: int
+    default: 3600
+seealso:
+  - module: kubesphere.multicluster.manifests
+  - module: kubesphere.multicluster.member
+"""
+
+EXAMPLES = r"""
+- name: Install the host
+  kubesphere.multicluster.cluster_configuration:
+    kubeconfig: ~/.kube/host.yaml
+    cluster_role: host
+    release: v3.4.1
+    configuration:
+      devops:
+        enabled: true
+
+- name: Install a member with the host's jwtSecret
+  kubesphere.multicluster.cluster_configuration:
+    kubeconfig: ~/.kube/member-1.yaml
+    cluster_role: member
+    host_cluster:
+      kubeconfig: ~/.kube/host.yaml
+
+- name: Begin an installation, and wait for it later
+  kubesphere.multicluster.cluster_configuration:
+    kubeconfig: ~/.kube/member-2.yaml
+    cluster_role: member
+    host_cluster:
+      kubeconfig: ~/.kube/host.yaml
+    wait: false
+"""
+
+RETURN = r"""
+release:
+  description: The release that is installed.
+  returned: success
+  type: str
+  sample: v3.4.1
+cluster_role:
+  description: What the cluster is in its fleet.
+  returned: success
+  type: str
+  sample: member
+finished:
+  description: Whether the installation stands. In check mode, whether nothing is to be done.
+  returned: success
+  type: bool
+  sample: true
+upgraded_from:
+  description: The release that stood before, if this is an upgrade.
+  returned: success
+  type: str
+  sample: v3.3.2
+actions:
+  description: Each write in words, in order; the same in check mode and in the run.
+  returned: when something is written
+  type: list
+  elements: str
+  sample:
+    - "create ClusterConfiguration kubesphere-system/ks-installer on member-1: install v3.4.1"
+error:
+  description: Kind of the error, for programs.
+  returned: on failure
+  type: str
+  sample: Refused
+"""
+
+from ..module_utils.goals.cluster_configuration import GOAL
+from ..module_utils.goals.outcome import run_module
+
+
+def main() -> None:
+    """Be the module."""
+    run_module(GOAL)
+
+
+if __name__ == "__main__":
+    main()

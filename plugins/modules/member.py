@@ -1,0 +1,148 @@
+#!/usr/bin/python
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module member."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: member
+short_description: Import a member cluster into a host
+version_added: 0.1.0
+author:
+  - kubesphere.multicluster contributors (@kubesphere)
+description:
+  - Creates the member's Cluster object on the host, waits until it is Federated and Ready, and then uses the member
+    through the host, for a Cluster that is Ready may still refuse the host's users.
+  - Before anything is written the member is checked as the console would, and for what the console leaves out, its role
+    and jwtSecret, whether it is imported already under another name or by another host, or is the host itself.
+  - An imported member is brought to what is wanted in place. What KubeSphere's controllers own is never written.
+extends_documentation_fragment:
+  - kubesphere.multicluster.attributes
+  - kubesphere.multicluster.options
+  - kubesphere.multicluster.options.host_cluster
+  - kubesphere.multicluster.options.member_kubeconfig
+options:
+  cluster_name:
+    description:
+      - Name of the member's Cluster on the host, lower-case letters, digits and hyphens.
+      - By default the name of the inventory host.
+  connection:
+    description: How the host reaches the member.
+    type: str
+    default: direct
+    choices: [direct]
+  kubesphere_api_endpoint:
+    description:
+      - URL of the member's ks-apiserver.
+      - Best left out. KubeSphere then goes through the member's API server.
+    type: str
+  alias:
+    description: Name that the console shows.
+    type: str
+  description:
+    description: Text that the console shows.
+    type: str
+  creator:
+    description: User that the console shows as the creator.
+    type: str
+  provider:
+    description: Provider of the Kubernetes cluster, any text.
+    type: str
+  region:
+    description: Region of the cluster, as a label.
+    type: str
+  group:
+    description: Group of the cluster, as a label. The console knows production, development, testing and demo.
+    type: str
+  labels:
+    description: More labels of the Cluster. Labels that are not named stay.
+    type: dict
+    default: {}
+  annotations:
+    description: More annotations of the Cluster. Annotations that are not named stay.
+    type: dict
+    default: {}
+  adopt:
+    description: Import a member although it says that another host has imported it.
+    type: bool
+    default: false
+  wait:
+    description: Whether to wait until the member is Ready and can be used through the host.
+    type: bool
+    default: true
+  wait_timeout:
+    description: Seconds to wait.
+    type: int
+    default: 600
+seealso:
+  - module: kubesphere.multicluster.member_info
+  - module: kubesphere.multicluster.cluster_configuration
+"""
+
+EXAMPLES = r"""
+- name: Import a member
+  kubesphere.multicluster.member:
+    cluster_name: member-1
+    kubeconfig: ~/.kube/member-1.yaml
+    host_cluster:
+      kubeconfig: ~/.kube/host.yaml
+    region: eu-1
+    group: production
+
+- name: Import a member whose API server has another address for the host
+  kubesphere.multicluster.member:
+    cluster_name: member-2
+    kubeconfig: ~/.kube/member-2.yaml
+    api_server: https://10.0.8.2:6443
+    host_cluster:
+      kubeconfig: ~/.kube/host.yaml
+"""
+
+RETURN = r"""
+name:
+  description: Name of the Cluster.
+  returned: success
+  type: str
+  sample: member-1
+uid:
+  description: UID of the member's namespace kube-system.
+  returned: success
+  type: str
+  sample: 2d6a9b8e-6d3f-4b7a-9a60-0a54c8a9b0a1
+verified:
+  description: Whether the member was used through the host.
+  returned: success
+  type: bool
+  sample: true
+nodes:
+  description: Number of the member's nodes, seen through the host; none if it was not used.
+  returned: success
+  type: int
+  sample: 3
+actions:
+  description: Each write in words, in order; the same in check mode and in the run.
+  returned: when something is written
+  type: list
+  elements: str
+  sample:
+    - "create Cluster member-1 on host: import it"
+error:
+  description: Kind of the error, for programs.
+  returned: on failure
+  type: str
+  sample: Refused
+"""
+
+from ..module_utils.goals.member import GOAL
+from ..module_utils.goals.outcome import run_module
+
+
+def main() -> None:
+    """Be the module."""
+    run_module(GOAL)
+
+
+if __name__ == "__main__":
+    main()
