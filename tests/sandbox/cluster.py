@@ -49,7 +49,7 @@ _CONTROLLERS = "*,-attachdetach,-cloud-node-lifecycle,-ephemeral-volume,-horizon
 
 _START_DEADLINE = 120.0
 _POLL = 0.1
-_STOP_GRACE = 5.0
+_STOP_GRACE = 2.0
 
 _STORAGE_CLASS: Object = {
     "apiVersion": "storage.k8s.io/v1",
@@ -143,6 +143,7 @@ class Cluster:
         self.namespace.create()
         if self._node == "kubemark":
             self.namespace.add_address(_KUBEMARK_POD_ADDRESS)
+        self._forget_ended()
         for name in CORE:
             self._start_process(name)
         self._wait_for(self._api_ready, "the API server to be ready")
@@ -160,6 +161,13 @@ class Cluster:
         if self._node != "none":
             self._wait_for(self._node_ready, f"node {self.node_name} to be ready")
         self._wait_for(self._service_network_ready, f"kube-proxy to forward {API_SERVICE_ADDRESS}:443")
+
+    def _forget_ended(self) -> None:
+        """Drop the identities of processes that ended by themselves, so that only a new end counts as a failure."""
+        for name in COMPONENTS:
+            process = self.process(name)
+            if not process.status():
+                process.identity.unlink(missing_ok=True)
 
     def stop(self, name: str | None = None) -> None:
         """End all processes, or the one of a component; the data stays.
@@ -456,8 +464,8 @@ class Cluster:
             "--advertise-client-urls=http://127.0.0.1:2379",
             "--listen-peer-urls=http://127.0.0.1:2380",
             "--unsafe-no-fsync",
-            "--heartbeat-interval=500",
-            "--election-timeout=5000",
+            "--heartbeat-interval=250",
+            "--election-timeout=1250",
             "--snapshot-count=5000",
             "--logger=zap",
             "--log-level=warn",

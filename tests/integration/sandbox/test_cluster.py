@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import stat
@@ -240,6 +241,16 @@ def test_a_crashed_api_server_comes_back_with_its_data(member: Cluster) -> None:
         assert before
         assert now
         assert now.pid == before.pid
+
+
+def test_a_component_that_crashed_unnoticed_is_started_again(member: Cluster) -> None:
+    before = member.process("kube-scheduler").status()
+    assert before
+    os.kill(before.pid, signal.SIGKILL)
+    member.start()
+    after = member.process("kube-scheduler").status()
+    assert after
+    assert after.pid != before.pid
 
 
 def test_a_hanging_api_server_answers_nothing_and_goes_on(member: Cluster) -> None:
