@@ -103,8 +103,12 @@ class Trigger:
         """Wait for the next run's turn."""
         while not stopping.is_set():
             if self._due.wait(1):
-                self._due.clear()
+                self.merge()
                 return
+
+    def merge(self) -> None:
+        """Let the run that begins now stand for every event so far; a repeated run does so, too."""
+        self._due.clear()
 
 
 class Installer:
@@ -566,6 +570,7 @@ def main() -> None:
         trigger.wait()
         while not stopping.is_set() and not installer.run_hook():
             stopping.wait(float(knobs("installer").get("retry", RETRY_SECONDS)))
+            trigger.merge()
 
 
 if __name__ == "__main__":
