@@ -98,10 +98,11 @@ def named(options: Options, context: Context) -> str:
 
 def host_session(options: Options, context: Context) -> Session | None:
     """The session to the fleet's host (option ``host_cluster``); None if the task does not say how to reach it."""
-    host = options.get("host_cluster")
-    if not host or not any(host.get(key) for key in ("kubeconfig", "host", "context")):
+    # A role cannot leave a key out of a mapping, so an empty one counts as not given.
+    host = {key: value for key, value in (options.get("host_cluster") or {}).items() if value not in (None, "")}
+    if not host.keys() & {"kubeconfig", "host", "context"}:
         return None
-    return session(host, str(host.get("name") or "host"), context)
+    return session(host, str(host["name"]), context)
 
 
 def secret(value: Any) -> Secret | None:

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters that the roles use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..module_utils.kubesphere import preflight
+
+
+def inventory_problems(hosts: Sequence[str], members: Sequence[str]) -> list[str]:
+    """What is wrong with the groups kubesphere_host and kubesphere_members."""
+    return preflight.inventory_problems(list(hosts), list(members))
+
+
+def fleet_problems(looked_at: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Everything that is wrong, by inventory name: each cluster's own problems, and those between clusters.
+
+    Args:
+        looked_at: results of the module cluster_info by inventory name.
+    """
+    clusters = {name: result["cluster"] for name, result in looked_at.items() if result.get("cluster")}
+    between = preflight.fleet_problems(clusters)
+    found = {name: [*result.get("problems", ()), *between.get(name, ())] for name, result in looked_at.items()}
+    return {name: problems for name, problems in found.items() if problems}
+
+
+def problem_list(problems: Mapping[str, Sequence[str]], only: str | None = None) -> str:
+    """Problems as a message, one on a line.
+
+    Args:
+        problems: as fleet_problems gives them.
+        only: inventory name of the one cluster to speak of.
+    """
+    chosen = {name: found for name, found in problems.items() if only in (None, name)}
+    count = sum(map(len, chosen.values()))
+    lines = [f"- {name}: {problem}" for name in sorted(chosen) for problem in chosen[name]]
+    return "\n".join([f"{count} problem{'s' if count != 1 else ''} found:", *lines])
+
+
+def member_table(members: Sequence[Mapping[str, Any]], expected: Mapping[str, str | None]) -> list[str]:
+    """Lines of a table of the fleet.
+
+    Args:
+        members: as the module member_info returns them.
+        expected: names of the members' Clusters by inventory name; None where it is the inventory name.
+    """
+    known = {member["name"] for member in members}
+    absent = [{"name": own or name, "problem": "not imported"} for name, own in expected.items()]
+    rows = [("CLUSTER", "ROLE", "CONNECTION", "KUBERNETES", "KUBESPHERE", "NODES", "STATE")]
+    for member in [*members, *(each for each in absent if each["name"] not in known)]:
+        fields = ("name", "cluster_role", "connection", "kubernetes_version", "kubesphere_version", "nodes")
+        cells = [_cell(member.get(field)) for field in fields]
+        rows.append((*cells, _cell(member.get("problem")) if member.get("problem") else "works"))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]) for row in rows]
+
+
+def _cell(value: Any) -> str:
+    """A value on one line, without control characters: it comes from a cluster."""
+    text = "-" if value is None else str(value)
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+class FilterModule:
+    """The filters by name."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filters by name."""
+        return {
+            "fleet_problems": fleet_problems,
+            "inventory_problems": inventory_problems,
+            "member_table": member_table,
+            "problem_list": problem_list,
+        }
