@@ -11,8 +11,8 @@ The folder is the state: a node that is started again finds there what it needs 
     termination-log   what the process left as its last words
     work, run.json    empty folder for the root file system, and what enter.py is to do
 
-The shim is a shell of about 1 MB. When the first process of a PID namespace ends the kernel
-ends all others in it: nothing that a container started can stay behind.
+The shim is a shell of about 1 MB. When the first process of a PID namespace ends the kernel ends all others in it:
+nothing that a container started can stay behind.
 """
 
 from __future__ import annotations
@@ -38,15 +38,16 @@ from .processes import Monitor, Record
 from .status import ContainerState, Run
 
 SHIM = """
-"$1" -I -S "$2" "$3" 1<>"$4" 2>&1
+(exec "$1" -I -S "$2" "$3" 1<>"$4" 2>&1)
 echo $? >"$5"
 """
 """What a shell does that ``unshare`` has put into new namespaces. Its first child is the first process of the PID
 namespace, and after that one's end it could start no other: the exit status is written by the shell itself. (With
-``unshare --fork`` in its place a SIGKILL would come out as status 1, as of util-linux 2.38.)"""
+``unshare --fork`` in its place a SIGKILL would come out as status 1, as of util-linux 2.38.) The parentheses keep the
+shell's own word about a killed child out of the container's log."""
 
-PID_WAIT = 5.0
-"""Seconds in which a shim has written down its container's pid; it takes some hundredths."""
+START_WAIT = 5.0
+"""Seconds that a start is waited for, as kubelet waits for its runtime; it takes some hundredths."""
 
 LOST = 137
 """Exit code of a container whose end nobody saw, as kubelet reports it."""
@@ -133,7 +134,7 @@ class Container(ContainerState):
         if self.kill_at is not None:
             self.kill_at = min(self.kill_at, kill_at)
             return
-        process = self._process()
+        process = self.process()
         # The first process of a PID namespace does not get a SIGTERM that it has no handler for: on a real node its pod
         # takes the whole grace period to go. Nothing can happen in that time, so it is not waited for here.
         self.kill_at = kill_at if process and process.heeds(signal.SIGTERM) else 0.0
@@ -152,7 +153,7 @@ class Container(ContainerState):
 
     def kill(self) -> None:
         """End the process at once."""
-        process = self._process() or Record.read(self.folder / "shim")
+        process = self.process() or Record.read(self.folder / "shim")
         if process:
             process.signal(signal.SIGKILL)
 
@@ -160,12 +161,6 @@ class Container(ContainerState):
         """The container's own process, as far as it runs."""
         record = Record.read(self.folder / "pid")
         return record if record and record.alive else None
-
-    def _process(self) -> Record | None:
-        deadline = time.monotonic() + PID_WAIT
-        while self.running and not (self.folder / "pid").exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return self.process()
 
     def _start_process(self, launch: Launch) -> None:
         work = self.folder / "work"
@@ -199,6 +194,9 @@ class Container(ContainerState):
         if record:
             record.write(self.folder / "shim")
         self._watch(self._shim.pid)
+        deadline = time.monotonic() + START_WAIT
+        while self.running and not (self.folder / "pid").exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     def _open_output(self) -> None:
         self.log = LogWriter(self.log_path())

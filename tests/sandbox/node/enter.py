@@ -114,14 +114,11 @@ def _devices(target: str) -> None:
         Path(target, name).symlink_to("/proc/self/fd" + destination)
 
 
-def record_pid(path: str) -> None:
-    """Write "pid starttime" of this process, as the machine numbers it."""
-    # /proc is still the machine's here, so it shows the number outside of this PID namespace.
+def identity() -> str:
+    """Give "pid starttime" of this process as the machine numbers it, while /proc is still the machine's."""
     pid = Path("/proc/self").readlink()
     started = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[19]
-    partial = Path(path + ".new")
-    partial.write_text(f"{pid} {started}\n")
-    partial.rename(path)
+    return f"{pid} {started}\n"
 
 
 def enter(run: dict[str, Any]) -> None:
@@ -130,6 +127,7 @@ def enter(run: dict[str, Any]) -> None:
     Raises:
         OSError: a mount failed, or the program is not there.
     """
+    own_identity = identity()
     # Sources are opened before the root changes, targets looked up after it: /var/run leads to /run, and that must be
     # the container's own.
     sources = [os.open(entry["source"], os.O_PATH | os.O_CLOEXEC) for entry in run["mounts"]]
@@ -139,6 +137,10 @@ def enter(run: dict[str, Any]) -> None:
     socket.sethostname(run["hostname"])
     Path(run["cwd"]).mkdir(parents=True, exist_ok=True)
     os.chdir(run["cwd"])
+    # Only now, when all that is left to do is exec: this file tells the node that the container runs.
+    record = Path(run["pid"] + ".new")
+    record.write_text(own_identity)
+    record.rename(run["pid"])
     os.execvpe(run["argv"][0], run["argv"], run["env"])
 
 
@@ -148,7 +150,6 @@ def main() -> None:
     os.setsid()
     # A shim that is killed cannot report its container's end: the container ends with it.
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    record_pid(run["pid"])
     error_file = os.open(run["error"], os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         enter(run)

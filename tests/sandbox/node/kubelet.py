@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,6 +99,10 @@ class Kubelet:
             except Failure as error:
                 _say(f"pod {uid}: {error}")
                 self._queue.add(uid, RETRY)
+            except Exception:
+                # A mistake in here must cost one pod a turn, not all pods a worker.
+                _say(f"pod {uid}: {traceback.format_exc()}")
+                self._queue.add(uid, RETRY)
             finally:
                 self._queue.done(uid)
 
@@ -105,7 +110,11 @@ class Kubelet:
         while True:
             key = self._probes.get()
             pod = self._pods.get(key[0])
-            again = pod.probe(*key[1:]) if pod else None
+            again: float | None = RETRY
+            try:
+                again = pod.probe(*key[1:]) if pod else None
+            except Exception:
+                _say(f"probe {key}: {traceback.format_exc()}")
             if again is not None:
                 self._probes.add(key, again)
             self._probes.done(key)
@@ -190,7 +199,7 @@ class Kubelet:
                         version = entry["metadata"]["resourceVersion"]
                         if kind != "BOOKMARK":
                             event(kind, entry)
-            except Failure as error:
+            except (*Failure, ValueError) as error:  # ValueError: a line of the watch was cut off
                 if not (isinstance(error, ApiError) and error.status == 410):
                     _say(f"{path}: {error}")
                 self._stopped.wait(RETRY)

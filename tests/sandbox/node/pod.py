@@ -36,6 +36,9 @@ VOLUME_RETRY_FIRST = 0.5
 VOLUME_RETRY_LAST = 10.0
 """Seconds between attempts to set up volumes; kubelet doubles from 0.5 s too (and goes up to two minutes)."""
 
+RETRY = 1.0
+"""Seconds after which a token is asked for again where it could not be had."""
+
 FIRST_READINESS_EVERY = 0.25
 FIRST_READINESS_FOR = 10.0
 """Until a container has been ready for the first time it is asked more often than its probe says, so that a process
@@ -60,7 +63,8 @@ class Surroundings:
     monitor: Monitor
     fetch: Fetch
     wake: Callable[[str, float], None]
-    """Have ``sync`` called for the pod with this uid, in so many seconds."""
+    """Have ``sync`` called for the pod with this uid, in so many seconds. Only the earliest wish counts, so every call
+    of ``sync`` asks anew for what it waits for."""
     schedule_probe: Callable[[tuple[str, str, str], float], None]
     """Have ``probe`` called for (uid, container, kind of probe), in so many seconds."""
     service_environment: Callable[[], dict[str, str]]
@@ -110,10 +114,13 @@ class Pod:
         """Bring volumes up to date after a ConfigMap or Secret has changed."""
         with self._lock:
             if self._mounted and not self.gone:
-                try:
-                    self._volumes.refresh(self._described())
-                except VolumeError as error:
-                    self._say(f"volume {error.volume} kept as it is: {error}")
+                self._refresh()
+
+    def _refresh(self) -> None:
+        try:
+            self._volumes.refresh(self._described())
+        except VolumeError as error:
+            self._say(f"volume {error.volume} kept as it is: {error}")
 
     def sync(self) -> None:
         """Do what can be done now.
@@ -143,7 +150,10 @@ class Pod:
         early = run.started + float(spec.get("initialDelaySeconds") or 0) - time.time()
         if early > 0:
             return early
-        passed, output = probes.check(spec, container.spec, self._around.address, container.process())
+        process = container.process()
+        if process is None:  # it is about to start, or has just ended
+            return FIRST_READINESS_EVERY
+        passed, output = probes.check(spec, container.spec, self._around.address, process)
         if container.run is not run:
             return None
         first = kind != "livenessProbe" and not container.ready and time.time() - run.started < FIRST_READINESS_FOR
@@ -196,6 +206,7 @@ class Pod:
             return
         if not self._set_up_volumes():
             return
+        self._renew_tokens()
         for container in self.init:
             if not (container.run and container.run.succeeded):
                 self._keep_running(container, "OnFailure" if self.policy == "Always" else self.policy)
@@ -229,13 +240,15 @@ class Pod:
             self._volume_delay = min(self._volume_delay * 2, VOLUME_RETRY_LAST)
             return False
         self._mounted = True
-        self._renew_tokens()
         return True
 
     def _renew_tokens(self) -> None:
+        """Replace service account tokens that are soon too old; called at every turn, since it asks for the next."""
+        if self._volumes.renewal() == 0.0:
+            self._refresh()
         renewal = self._volumes.renewal()
         if renewal is not None:
-            self._wake(renewal + 1)
+            self._wake(renewal + RETRY)
 
     def _keep_running(self, container: Container, policy: str) -> None:
         """Start a container where it should run and does not."""
@@ -244,9 +257,6 @@ class Pod:
             left = container.check_deadline()
             if left is not None:
                 self._wake(left)
-            if self._volumes.renewal() == 0.0:
-                self._volumes.refresh(self._described())
-                self._renew_tokens()
             return
         if run and (policy == "Never" or (policy == "OnFailure" and run.succeeded)):
             return
@@ -281,9 +291,13 @@ class Pod:
             text = f'Failed to apply default image tag "{image}": couldn\'t parse image reference "{image}"'
             self._hold(container, "InvalidImageName", text, "InspectFailed")
             return None
-        if time.monotonic() < container.pull_at:
+        left = container.pull_at - time.monotonic()
+        if left > container.pull_delay / 2:  # the failure itself is shown for a while
+            self._wake(left - container.pull_delay / 2)
+            return None
+        if left > 0:
             self._hold(container, "ImagePullBackOff", f'Back-off pulling image "{image}"', "BackOff")
-            self._wake(container.pull_at - time.monotonic())
+            self._wake(left)
             return None
         program = None if self._absent(image) else self._program(container, {})
         if program and always:

@@ -18,7 +18,7 @@ TITLES = {"startupProbe": "Startup", "readinessProbe": "Readiness", "livenessPro
 OUTPUT_BYTES = 10 * 1024
 
 
-def check(probe: Object, container: Object, address: str, process: Record | None) -> tuple[bool, str]:
+def check(probe: Object, container: Object, address: str, process: Record) -> tuple[bool, str]:
     """Ask once.
 
     Args:
@@ -84,9 +84,7 @@ def _tcp(host: str, port: int, timeout: float) -> tuple[bool, str]:
     return True, ""
 
 
-def _exec(command: list[str], process: Record | None, timeout: float) -> tuple[bool, str]:
-    if process is None:
-        return False, "container not running"
+def _exec(command: list[str], process: Record, timeout: float) -> tuple[bool, str]:
     entered = ["nsenter", "-t", str(process.pid), "--mount", "--pid", "--uts", "--root", "--wd", "--", *command]
     try:
         environment = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")

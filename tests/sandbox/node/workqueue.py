@@ -23,7 +23,10 @@ class WorkQueue(Generic[K]):
         self._active: set[K] = set()
 
     def add(self, key: K, delay: float = 0.0) -> None:
-        """Have the key worked on after so many seconds, or earlier where that was already planned."""
+        """Have the key worked on after so many seconds, or earlier where that was already planned.
+
+        Only the earliest time is kept: who works on the key and still waits for a later one adds it again.
+        """
         when = time.monotonic() + delay
         with self._changed:
             if when < self._due.get(key, float("inf")):
