@@ -238,6 +238,8 @@ def test_direct_member_is_used_through_the_host(host: KubeSphere, imported: floa
     status, text = host.ask("/api/clusters/member/v1/nodes", host.token())
     assert status == 200
     assert [node["metadata"]["name"] for node in json.loads(text)["items"]] == ["member-1-node"]
+    status, text = host.ask("/kapis/clusters/member/resources.kubesphere.io/v1alpha3/nodes", host.token())
+    assert (status, json.loads(text)["totalItems"]) == (200, 1)
     assert host.ask("/api/clusters/other/v1/nodes", host.token())[0] == 400
     assert host.ask("/api/v1/nodes", jwt.static_token("another secret"))[0] == 401
     assert host.ask("/api/v1/nodes")[0] == 403
@@ -279,6 +281,18 @@ def test_webhook_refuses_what_it_cannot_compare(host: KubeSphere, member: KubeSp
         host.api.patch(
             f"{CLUSTERS}/member", {"spec": {"connection": {"kubeconfig": base64.b64encode(closed).decode()}}}
         )
+
+
+def test_unreachable_cluster_does_not_join(host: KubeSphere, member: KubeSphere) -> None:
+    broken = cluster_object("broken", member)
+    kubeconfig = member.cluster.kubeconfig.read_bytes().replace(b":6443", b":6444")
+    broken["spec"]["connection"]["kubeconfig"] = base64.b64encode(kubeconfig).decode()
+    host.api.create(CLUSTERS, broken)
+    eventually(lambda: host.conditions("broken") == {"Federated": "False", "Ready": "False"}, "both conditions")
+    conditions = host.api.get(f"{CLUSTERS}/broken")["status"]["conditions"]
+    assert conditions[0]["reason"].endswith("connect: connection refused")
+    host.api.delete(f"{CLUSTERS}/broken")
+    eventually(lambda: host.api.find(f"{CLUSTERS}/broken") is None, "the cluster to be gone")
 
 
 def test_deletion_cleans_up_the_host_only(host: KubeSphere, member: KubeSphere) -> None:

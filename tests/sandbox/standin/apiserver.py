@@ -50,6 +50,7 @@ CLUSTER_API = "/kapis/cluster.kubesphere.io/v1alpha1/clusters"
 USERS = "/apis/iam.kubesphere.io/v1alpha2/users"
 PUBLIC = re.compile(r"/oauth/.*|/kapis/config\.kubesphere\.io/.*|/kapis/version|/kapis/metrics|/healthz")
 DISPATCHED = re.compile(r"(/(?:api|apis|kapis))/clusters/([^/]+)(/.*)?")
+LISTED = re.compile(r"/kapis/resources\.kubesphere\.io/v1alpha3/(namespaces|nodes)")
 DEFAULT_PASSWORD = "P@88w0rd"
 ANONYMOUS = "system:anonymous"
 HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host", "content-length")
@@ -255,6 +256,9 @@ class KubeSphere:
             return self._issue_token(request)
         if request.path.startswith(CLUSTER_API + "/"):
             return self._handle_cluster(request)
+        if listed := LISTED.fullmatch(request.path):
+            items = self._api.get(f"/api/v1/{listed[1]}")["items"]
+            return Answer.data({"items": items, "totalItems": len(items)})
         return Answer.text(404, "404: Page Not Found")
 
     def _version(self) -> Object:

@@ -48,6 +48,8 @@ def join(
     """
     try:
         account = f"{name}-kubesphere"
+        # The preflight check: what it finds does not matter, but it is the first request that can fail.
+        member.find(f"{ACCOUNTS}/{account}")
         _ensure_namespace(member)
         _ensure_account(member, account, release)
         _ensure_role(member, account)
