@@ -258,6 +258,10 @@ class Network:
         return [entry["name"].removeprefix(prefix) for entry in _query("netns") if entry["name"].startswith(prefix)]
 
 
+NOWHERE = Network(0)
+"""The network of a sandbox that has none: no sandbox is ever given this subnet, so nothing is found in it."""
+
+
 def _bridges_are_filtered() -> bool:
     setting = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
     return setting.exists() and setting.read_text().strip() == "1"
@@ -277,7 +281,7 @@ def _free_number() -> int:
     owned = {number for number, owner in _bridges().items() if owner}
     routes = [route["dst"] for route in _query("-4", "route", "show", "table", "all") if route["dst"] != "default"]
     taken = [ipaddress.ip_network(destination, strict=False) for destination in routes]
-    for number in range(_SUBNETS):
+    for number in range(1, _SUBNETS):  # 0 is NOWHERE's
         subnet = ipaddress.ip_network(f"10.210.{number}.0/24")
         abandoned = Path("/sys/class/net", f"ksb{number}").exists()
         if number not in owned and (abandoned or not any(subnet.overlaps(network) for network in taken)):

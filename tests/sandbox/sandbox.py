@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.sandbox.certificates import write_private
 from tests.sandbox.cluster import Cluster
-from tests.sandbox.network import Network, has_privileges
+from tests.sandbox.network import NOWHERE, Network, has_privileges
 
 DEFAULT_STATE = Path(__file__).resolve().parents[2] / ".sandbox"
 
@@ -146,7 +146,7 @@ class Sandbox:
         with self._locked():
             self._names = []
             # Without a network nothing runs, as after a restart of the machine; the files are still there.
-            self._remove_others(network or Network(0), self._read_record().get("addresses", {}))
+            self._remove_others(network or NOWHERE, self._read_record().get("addresses", {}))
             if network is not None:
                 network.remove()
             self._record.unlink(missing_ok=True)

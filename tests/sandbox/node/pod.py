@@ -383,6 +383,7 @@ class Pod:
             "SANDBOX_CLUSTER": around.cluster,
             "SANDBOX_STATE": str(around.state.parent),
             "POD_IP": around.address,
+            **({"KUBESPHERE_ASSETS": str(around.assets)} if around.assets else {}),
             **around.service_environment(),
         }
         return container_environment(described, container.spec, around.fetch, base)
