@@ -41,12 +41,12 @@ def problem_list(problems: Mapping[str, Sequence[str]], only: str | None = None)
     return "\n".join([f"{count} problem{'s' if count != 1 else ''} found:", *lines])
 
 
-def member_table(members: Sequence[Mapping[str, Any]], expected: Mapping[str, str | None]) -> list[str]:
+def member_table(members: Sequence[Mapping[str, Any]], expected: Mapping[str, str]) -> list[str]:
     """Lines of a table of the fleet.
 
     Args:
         members: as the module member_info returns them.
-        expected: names of the members' Clusters by inventory name; None where it is the inventory name.
+        expected: names of the members' Clusters by inventory name; empty where it is the inventory name.
     """
     known = {member["name"] for member in members}
     absent = [{"name": own or name, "problem": "not imported"} for name, own in expected.items()]

@@ -92,7 +92,7 @@ def wait(
         session: where the object is.
         target: which object is watched.
         evaluate: looks at the object (None while it does not exist); raises to give up.
-        goal: what is waited for, for messages: ``to be Ready``.
+        goal: what is waited for, as a clause for messages: ``Cluster member-1 is Ready``.
         timeout: seconds.
         start: the object as it was read or written last; read first if not given.
         recheck: seconds between two looks.
@@ -119,9 +119,9 @@ def wait(
         left = started + timeout - time.monotonic()
         if pending.reason != said:
             said = pending.reason
-            progress(f"{session.cluster}: {target} {goal}: {session.redactor.text(said)}")
+            progress(f"{session.cluster}: waiting until {goal}: {session.redactor.text(said)}")
         if left <= 0:
-            waited = f"{target} was not seen {goal} within {timeout:g} s"
+            waited = f"Waited {timeout:g} s in vain until {goal}"
             raise WaitTimeout(f"{waited}: {session.redactor.text(pending.reason)}", session.cluster, pending.hint)
         try:
             current, known = _next(session, target, current, min(left, pending.retry_in or recheck), known)

@@ -345,7 +345,7 @@ class _Installation:
             self.session,
             _TARGET,
             evaluate,
-            goal="free to be changed",
+            goal="ks-installer's run has ended",
             timeout=wait_timeout or _SHORT_WAIT,
             start=found.configuration,
             progress=self.progress,
@@ -372,7 +372,7 @@ class _Installation:
             self.session,
             target,
             evaluate,
-            goal="rolled out",
+            goal="ks-installer is restarted",
             timeout=_SHORT_WAIT,
             start=start,
             progress=self.progress,
@@ -443,7 +443,7 @@ class _Installation:
         def evaluate(item: Object | None) -> Outcome[None]:
             return Done(None) if item is None else Pending("it is still there")
 
-        wait(self.session, target, evaluate, goal="gone", timeout=_SHORT_WAIT, progress=self.progress)
+        wait(self.session, target, evaluate, goal="the former ks-installer is gone", timeout=_SHORT_WAIT, progress=self.progress)
 
     # The end
 
@@ -458,7 +458,7 @@ class _Installation:
             self.session,
             _TARGET,
             self._evaluate,
-            goal=f"installed ({self.release.tag})",
+            goal=f"KubeSphere {self.release.tag} stands",
             timeout=wait_timeout,
             recheck=_SLOW_LOOK,
             progress=self.progress,

@@ -253,16 +253,12 @@ class _Import:
         connection: dict[str, Any] = {"type": "direct", "kubeconfig": credentials.encode(self.wanted.kubeconfig)}
         if self.wanted.kubesphere_api_endpoint:
             connection["kubesphereAPIEndpoint"] = self.wanted.kubesphere_api_endpoint
+        spec = {"connection": connection, "enable": True, "joinFederation": True}  # without it, it is ignored
         return {
             "apiVersion": CLUSTER.api_version,
             "kind": CLUSTER.kind,
             "metadata": {"name": self.wanted.name, **self._metadata()},
-            "spec": {
-                "connection": connection,
-                "enable": True,
-                "joinFederation": True,  # the controller ignores a Cluster without it
-                "provider": self.wanted.provider or "",
-            },
+            "spec": {**spec, **({"provider": self.wanted.provider} if self.wanted.provider else {})},
         }
 
     def _metadata(self) -> dict[str, dict[str, str]]:
@@ -321,7 +317,7 @@ class _Import:
             self.host,
             target,
             evaluate,
-            goal="Ready and in use through the host",
+            goal=f"{self.wanted.name} is Ready and can be used through the host",
             timeout=timeout,
             start=written,
             progress=self.progress,
