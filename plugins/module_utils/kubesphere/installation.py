@@ -19,6 +19,7 @@ from ..kube.secret import Secret
 from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, silent, wait
 from . import configuration, installed, installer, jwt, kubesphere_config, releases, result
+from .configuration import DEFAULT_HOST_CLUSTER_NAME
 from .installed import InstallationFailed, Installed
 from .names import CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE
 from .releases import Release
@@ -157,15 +158,18 @@ class _Installation:
             self._install_first()
         else:
             self._refuse_other_role(found)
+            self._refuse_other_host_name(found)
             if self._is_upgrade(found):
                 upgraded_from = found.release
                 self._upgrade(found, wait_timeout)
             else:
                 self._reconfigure(found, wait_timeout)
-        return self._result(self._finished(wait_timeout), upgraded_from)
+        if wait_timeout is None:
+            return self._result(self._stands(found), upgraded_from)
+        return self._result(self._await_end(wait_timeout), upgraded_from)
 
     def await_end(self, wait_timeout: float) -> Result:
-        return self._result(self._finished(wait_timeout), None)
+        return self._result(self._await_end(wait_timeout), None)
 
     def _result(self, finished: bool, upgraded_from: str | None) -> Result:
         return result.of(
@@ -443,23 +447,33 @@ class _Installation:
         def evaluate(item: Object | None) -> Outcome[None]:
             return Done(None) if item is None else Pending("it is still there")
 
-        wait(self.session, target, evaluate, goal="the former ks-installer is gone", timeout=_SHORT_WAIT, progress=self.progress)
+        wait(
+            self.session,
+            target,
+            evaluate,
+            goal="the former ks-installer is gone",
+            timeout=_SHORT_WAIT,
+            progress=self.progress,
+        )
 
     # The end
 
-    def _finished(self, wait_timeout: float | None) -> bool:
-        """Whether the installation stands; waits for that as long as it may."""
+    def _stands(self, found: Installed | None) -> bool:
+        """Whether nothing had to be written, and the installation is finished."""
+        if found is None or self.session.journal:
+            return False
+        return not installed.unfinished(self.session, self.release, found)
+
+    def _await_end(self, timeout: float) -> bool:
+        """Wait until the installation is finished; a plan goes no further than its writes."""
         if self.session.planning:
             return not self.session.journal
-        if wait_timeout is None:
-            found = installed.read(self.session)
-            return found is not None and not installed.unfinished(self.session, self.release, found)
         wait(
             self.session,
             _TARGET,
             self._evaluate,
             goal=f"KubeSphere {self.release.tag} stands",
-            timeout=wait_timeout,
+            timeout=timeout,
             recheck=_SLOW_LOOK,
             progress=self.progress,
         )
@@ -492,6 +506,17 @@ class _Installation:
             self.session.cluster,
             f"Put the cluster into the inventory's group for {found.cluster_role}s, or uninstall KubeSphere first.",
         )
+
+    def _refuse_other_host_name(self, found: Installed) -> None:
+        """KubeSphere reads the name once, when it makes the host's own Cluster."""
+        wanted = self.wanted.host_cluster_name
+        name = str((found.spec.get("multicluster") or {}).get("hostClusterName") or DEFAULT_HOST_CLUSTER_NAME)
+        if wanted and found.complete_once and found.cluster_role == "host" and name != wanted:
+            raise Refused(
+                f"the host's own Cluster is called {name} and cannot be renamed to {wanted}",
+                self.session.cluster,
+                f"Set kubesphere_host_cluster_name to {name}.",
+            )
 
     def _refuse_broken(self, spec: Mapping[str, Any]) -> None:
         reasons = configuration.would_break_installer(self.release, spec)
