@@ -8,8 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from ..kube import documents
 from ..kube.errors import KubeError
 from ..kubesphere import installation
 from ..kubesphere.releases import DEFAULT_RELEASE, RELEASES
@@ -70,12 +69,7 @@ def _manifest(source: str) -> list[Any]:
     if "\n" not in source:
         origin = f"manifest {source}"
         text = _download(source) if source.startswith(("http://", "https://")) else _file(source)
-    try:
-        return list(yaml.safe_load_all(text))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise KubeError(f"{origin} is no YAML{where}", hint="Check the file.") from None
+    return documents.load_all(text, origin)
 
 
 def _file(path: str) -> str:

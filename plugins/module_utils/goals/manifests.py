@@ -9,8 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
-import yaml
-
+from ..kube import documents
 from ..kube.errors import KubeError
 from ..kube.resources import Object
 from ..kube.secret import Redactor
@@ -40,13 +39,13 @@ def run(options: Options, context: Context) -> Result:
             f"{named(options, context)}: jwtSecret is empty in the manifest, so ks-installer makes one up. "
             "Host and members need the same: set kubesphere_jwt_secret, or fill in the host's before you apply it."
         )
-    for name, documents in files.items():
-        _update(folder / name, documents, context, redactor, result)
+    for name, held in files.items():
+        _update(folder / name, held, context, redactor, result)
     return result
 
 
-def _update(path: Path, documents: list[Object], context: Context, redactor: Redactor, result: Result) -> None:
-    text = yaml.safe_dump_all(documents, sort_keys=False, explicit_start=True, allow_unicode=True)
+def _update(path: Path, objects: list[Object], context: Context, redactor: Redactor, result: Result) -> None:
+    text = documents.dump_all(objects)
     try:
         current = path.read_text(encoding="utf-8") if path.exists() else ""
         if current == text:
@@ -55,7 +54,7 @@ def _update(path: Path, documents: list[Object], context: Context, redactor: Red
             _write(path, text)
     except (OSError, ValueError) as error:
         raise KubeError(f"{path} cannot be written: {error}", hint="Give a folder that may be written to.") from None
-    before, after = redactor.pair(_documents(current), documents)
+    before, after = redactor.pair(_documents(current), objects)
     result.changed = True
     result.actions.append(f"write {path}")
     result.diff.append({"before_header": str(path), "after_header": str(path), "before": before, "after": after})
@@ -77,8 +76,8 @@ def _write(path: Path, text: str) -> None:
 
 def _documents(text: str) -> list[Object]:
     try:
-        return [document for document in yaml.safe_load_all(text) if document is not None]
-    except yaml.YAMLError:
+        return [document for document in documents.load_all(text, "the former file") if document is not None]
+    except documents.Malformed:
         return []
 
 

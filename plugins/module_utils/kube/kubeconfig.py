@@ -13,14 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import documents
 from .errors import ConnectionOptionError
-
-try:
-    import yaml
-except ImportError:  # pragma: no cover
-    HAS_YAML = False
-else:
-    HAS_YAML = True
 
 _LARGEST = 1024 * 1024  # bytes; a kubeconfig of a hundred contexts has some 400 KiB
 
@@ -63,7 +57,7 @@ class Context:
         data = mapping.get(f"{field}-data")
         if data:
             try:
-                return base64.b64decode(str(data), validate=False).decode()
+                return base64.b64decode("".join(str(data).split()), validate=True).decode()
             except (binascii.Error, ValueError) as error:
                 raise ConnectionOptionError(
                     f"{field}-data of context {self.name!r} is not base64 of a PEM text ({error})",
@@ -163,18 +157,13 @@ def read_file(path: Path, what: str) -> str:
 
 
 def _parse(text: str, origin: str) -> dict[str, Any]:
-    if not HAS_YAML:
-        raise ConnectionOptionError(f"{origin} cannot be read without PyYAML", hint="Run 'pip install PyYAML'.")
     if len(text) > _LARGEST:
         raise ConnectionOptionError(f"{origin} is larger than {_LARGEST} bytes", hint="Give the right file.")
     try:
-        config = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise ConnectionOptionError(f"{origin} is no YAML{where}", hint="Check that it is a kubeconfig.") from None
-    except RecursionError:
-        raise ConnectionOptionError(f"{origin} is nested too deeply", hint="Check that it is a kubeconfig.") from None
+        config = documents.load_one(text, origin)
+    except documents.Malformed as error:
+        hint = error.hint or "Check that it is a kubeconfig."
+        raise ConnectionOptionError(error.message, hint=hint) from None
     if not config:
         raise ConnectionOptionError(f"{origin} is empty", hint="Give a kubeconfig that has a context.")
     if not isinstance(config, dict):

@@ -318,6 +318,7 @@ class Session:
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
         headers: Mapping[str, str] | None = None,
+        patience: float | None = None,
     ) -> Object:
         """Send one request and decode its JSON answer.
 
@@ -329,12 +330,13 @@ class Session:
             query: query parameters.
             content_type: of the body.
             headers: more headers.
+            patience: seconds for which it is tried again, in place of the session's.
 
         Raises:
             KubeError: as the class says.
         """
         status, answer = self._send(
-            method, path, what, body=body, query=query, content_type=content_type, headers=headers
+            method, path, what, body=body, query=query, content_type=content_type, headers=headers, patience=patience
         )
         if status >= 400:
             raise self._refused(what, status, answer)
@@ -375,13 +377,14 @@ class Session:
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
         headers: Mapping[str, str] | None = None,
+        patience: float | None = None,
     ) -> tuple[int, bytes]:
         """Send a request until it is answered or patience ends; what is not safe to repeat is sent once."""
         url = self.server + path + ("?" + urlencode(query) if query else "")
         data = None if body is None else json.dumps(body).encode()
         all_headers = {**self._headers, **(headers or {}), **({"Content-Type": content_type} if data else {})}
         repeatable = method in ("GET", "PATCH", "DELETE")
-        deadline = time.monotonic() + self.patience
+        deadline = time.monotonic() + (self.patience if patience is None else patience)
         pause = _FIRST_PAUSE
         while True:
             try:

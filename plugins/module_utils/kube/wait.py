@@ -143,7 +143,7 @@ def _next(
         return None, False
     if seconds < 1:  # the shortest watch of the API
         time.sleep(seconds)
-        return current, True
+        return None, False
     version = current["metadata"]["resourceVersion"]
     for changed in session.watch(target.kind, target.name, target.namespace, version, seconds):
         return changed, True

@@ -258,7 +258,8 @@ class _Installation:
 
     def _changes(self, found: Installed) -> dict[str, Any]:
         """The merge patch for the spec; empty if it means already what is wanted."""
-        values = configuration.merge(self._required_defaults(found), _values(self.release, self.wanted))
+        values = configuration.merge(self._required_defaults(found), _manifest_values(self.wanted))
+        values = configuration.merge(values, _values(self.release, self.wanted))
         own: dict[str, Any] = {"multicluster": {"clusterRole": self.wanted.cluster_role}}
         if self.wanted.host_cluster_name:
             own["multicluster"]["hostClusterName"] = self.wanted.host_cluster_name
@@ -536,6 +537,13 @@ def _values(release: Release, wanted: Wanted) -> dict[str, Any]:
     """The user's values, the registry's included."""
     registry = installer.registry_values(release, registry=wanted.registry, image_namespace=wanted.image_namespace)
     return configuration.merge(registry, wanted.configuration)
+
+
+def _manifest_values(wanted: Wanted) -> dict[str, Any]:
+    """What a user's own ClusterConfiguration says; its role and its secret are said elsewhere."""
+    _, own = installer.split_manifest(wanted.manifest) if wanted.manifest is not None else ([], None)
+    elsewhere = {"multicluster": {"clusterRole": None}, "authentication": {"jwtSecret": None}}
+    return dict(merge_patch(own["spec"], elsewhere)) if own else {}
 
 
 def _revealed(secret: Secret | None) -> str | None:

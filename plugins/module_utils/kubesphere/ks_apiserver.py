@@ -15,6 +15,9 @@ from .names import NAMESPACE
 # pkg/controller/cluster/cluster_controller.go.
 _PROXY = f"/api/v1/namespaces/{NAMESPACE}/services/:ks-apiserver:80/proxy"
 
+# Seconds. A ks-apiserver that is down is told by 503, as a busy API server; the caller's own wait looks again.
+_PATIENCE = 1.0
+
 
 class MemberRefusesToken(Unauthorized):
     """The member's ks-apiserver does not accept a token that the host has signed."""
@@ -31,7 +34,8 @@ def version(session: Session) -> str:
     Raises:
         KubeError: ks-apiserver does not answer.
     """
-    answer = session.request("GET", f"{_PROXY}/kapis/version", what="ask ks-apiserver for its version")
+    what = "ask ks-apiserver for its version"
+    answer = session.request("GET", f"{_PROXY}/kapis/version", what=what, patience=_PATIENCE)
     return str(answer.get("gitVersion") or "")
 
 
@@ -55,7 +59,9 @@ def nodes_of_member(session: Session, member: str, token: Secret) -> int:
     headers = {"X-KubeSphere-Authorization": f"Bearer {token.reveal()}"}
     path, what = f"{_PROXY}/api/clusters/{member}/v1/nodes", f"use {member} through the host"
     try:
-        nodes: Object = session.request("GET", path, query={"limit": "1"}, headers=headers, what=what)
+        nodes: Object = session.request(
+            "GET", path, query={"limit": "1"}, headers=headers, what=what, patience=_PATIENCE
+        )
     except Unauthorized as error:
         raise MemberRefusesToken(error.message, session.cluster, status=error.status) from None
     except KubeError as error:

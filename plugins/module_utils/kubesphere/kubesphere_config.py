@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
+from ..kube import documents
 from ..kube.errors import KubeError
 from ..kube.resources import CONFIG_MAP
 from ..kube.secret import Secret
@@ -64,8 +63,10 @@ def read(session: Session) -> KubeSphereConfig | None:
 
 def _parse(text: str | None, cluster: str) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(text or "")
-    except yaml.YAMLError:
+        content = documents.load_one(text or "", CONFIG)
+    except documents.Malformed as error:
+        if error.hint:  # PyYAML is missing
+            raise
         content = None
     if not isinstance(content, dict):
         raise KubeError(

@@ -118,10 +118,12 @@ class _Import:
             self._check(config, uid)
         else:
             self._check_same(live, uid)
+        if not self._has_kubeconfig(live):
+            self._check_kubeconfig()
         written = retry_on_conflict(self._write)
         nodes = None
         if wait_timeout is not None and config is not None and not self.host.planning:
-            nodes = self._wait(written, config.jwt_secret, wait_timeout)
+            nodes = self._wait(written, uid, config.jwt_secret, wait_timeout)
         return result.of(
             [self.host], self.warnings, name=self.wanted.name, uid=uid, nodes=nodes, verified=nodes is not None
         )
@@ -146,7 +148,6 @@ class _Import:
             self._check_other_name(member_config.cluster_name, uid)
         self._check_duplicates(uid)
         ks_apiserver.version(self.member)
-        self._check_kubeconfig()
 
     def _missing(self, session: Session) -> None:
         if not self.host.planning:
@@ -275,10 +276,8 @@ class _Import:
 
     def _changes(self, live: Object) -> dict[str, Any]:
         """The merge patch for an imported Cluster: only what the user owns, never ports, conditions or finalizers."""
-        spec = live.get("spec") or {}
-        stored = credentials.decode(str((spec.get("connection") or {}).get("kubeconfig") or ""))
         connection: dict[str, Any] = {}
-        if not credentials.same(stored, self.wanted.kubeconfig):
+        if not self._has_kubeconfig(live):
             connection["kubeconfig"] = credentials.encode(self.wanted.kubeconfig)
             # KubeSphere fills this in once and does not follow a new server (cluster_controller.go L465).
             connection["kubernetesAPIEndpoint"] = self.wanted.kubeconfig["clusters"][0]["cluster"]["server"]
@@ -296,7 +295,10 @@ class _Import:
     def _wait(self, written: Object, jwt_secret: Secret, timeout: float) -> int:
         """Wait until the member is Federated and Ready, seen after our write, and can be used through the host."""
         token = jwt.admin_token(jwt_secret)
-        since = _written_by_us(written) if self.host.journal else ""
+        # The controller looks again at once after a change of the spec, and at its next resync after any other
+        # (kubesphere v3.3.2 and v3.4.1 pkg/controller/cluster/cluster_controller.go, UpdateFunc).
+        spec_written = any((each.before or {}).get("spec") != (each.after or {})["spec"] for each in self.host.journal)
+        since = _written_by_us(written) if spec_written else ""
 
         def evaluate(cluster: Object | None) -> Outcome[int]:
             if cluster is None:
@@ -306,6 +308,14 @@ class _Import:
                 if problem:
                     hint = "Look at the log of the Deployment kubesphere-system/ks-controller-manager on the host."
                     return Pending(problem, hint)
+            seen = str((cluster.get("status") or {}).get("uid") or uid)
+            if seen != uid:
+                raise KubeError(
+                    f"The kubeconfig that KubeSphere got leads to another cluster (kube-system UID {seen}) than the "
+                    f"play reaches ({uid})",
+                    self.member.cluster,
+                    "Mend kubesphere_member_kubeconfig or kubesphere_api_server.",
+                )
             try:
                 return Done(ks_apiserver.nodes_of_member(self.host, self.wanted.name, token))
             except KubeError as error:
