@@ -290,15 +290,22 @@ class _Import:
             wanted["spec"]["provider"] = self.wanted.provider
         return missing_from(live, wanted) or {}
 
+    def _has_kubeconfig(self, live: Object | None) -> bool:
+        """Whether a Cluster leads already where the wanted kubeconfig leads."""
+        stored = ((live or {}).get("spec") or {}).get("connection") or {}
+        return credentials.same(credentials.decode(str(stored.get("kubeconfig") or "")), self.wanted.kubeconfig)
+
     # The end
 
-    def _wait(self, written: Object, jwt_secret: Secret, timeout: float) -> int:
-        """Wait until the member is Federated and Ready, seen after our write, and can be used through the host."""
+    def _wait(self, written: Object, uid: str, jwt_secret: Secret, timeout: float) -> int:
+        """Wait until the member is Federated and Ready, and can be used through the host."""
         token = jwt.admin_token(jwt_secret)
-        # The controller looks again at once after a change of the spec, and at its next resync after any other
-        # (kubesphere v3.3.2 and v3.4.1 pkg/controller/cluster/cluster_controller.go, UpdateFunc).
-        spec_written = any((each.before or {}).get("spec") != (each.after or {})["spec"] for each in self.host.journal)
-        since = _written_by_us(written) if spec_written else ""
+        # Conditions of a Cluster whose spec was changed may speak of the former one. The controller looks again at once
+        # after such a change, but only at its next resync after any other (kubesphere v3.3.2 and v3.4.1
+        # pkg/controller/cluster/cluster_controller.go, UpdateFunc); and a new Cluster has no former conditions.
+        patched = [(each.before, each.after) for each in self.host.journal if each.before and each.after]
+        changed = any(before["spec"] != after["spec"] for before, after in patched)
+        since = _written_by_us(written) if changed else ""
 
         def evaluate(cluster: Object | None) -> Outcome[int]:
             if cluster is None:
