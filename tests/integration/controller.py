@@ -1,0 +1,235 @@
+"""The machine that a user runs Ansible on: an inventory, a home of its own, and runs with everything that they said."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.check.command import environment, tool
+
+Variables = dict[str, Any]
+
+_PLUGINS = Path(__file__).with_name("plugins")
+
+
+@dataclass
+class Fleet:
+    """What stands in an inventory.
+
+    Attributes:
+        hosts: group kubesphere_host, variables by name.
+        members: group kubesphere_members, variables by name.
+        everyone: variables of all.
+    """
+
+    hosts: dict[str, Variables] = field(default_factory=dict)
+    members: dict[str, Variables] = field(default_factory=dict)
+    everyone: Variables = field(default_factory=dict)
+
+    def with_host(self, **variables: Any) -> Fleet:
+        """The same fleet with more variables of its host."""
+        return Fleet({name: {**given, **variables} for name, given in self.hosts.items()}, self.members, self.everyone)
+
+    def with_member(self, name: str, **variables: Any) -> Fleet:
+        """The same fleet with more variables of one member, which may be new."""
+        given = self.members.get(name, {})
+        return Fleet(self.hosts, {**self.members, name: {**given, **variables}}, self.everyone)
+
+    def with_all(self, **variables: Any) -> Fleet:
+        """The same fleet with more variables of all."""
+        return Fleet(self.hosts, self.members, {**self.everyone, **variables})
+
+    def without(self, *names: str) -> Fleet:
+        """The same fleet less some members."""
+        return Fleet(self.hosts, {name: v for name, v in self.members.items() if name not in names}, self.everyone)
+
+    def document(self) -> dict[str, Any]:
+        """The inventory as Ansible's plugin ``yaml`` reads it."""
+        return {
+            "all": {"vars": self.everyone},
+            "kubesphere_host": {"hosts": self.hosts},
+            "kubesphere_members": {"hosts": self.members},
+        }
+
+
+@dataclass(frozen=True)
+class Task:
+    """The result of one task on one inventory host."""
+
+    status: str
+    host: str
+    action: str
+    task: str
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended.
+
+    Attributes:
+        status: exit status.
+        output: standard output and standard error.
+        tasks: results in the order in which they came.
+        stats: counts by inventory host.
+        seconds: how long it took.
+    """
+
+    status: int
+    output: str
+    tasks: list[Task]
+    stats: dict[str, dict[str, int]]
+    seconds: float
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """Number of changed tasks by inventory host."""
+        return {host: counts["changed"] for host, counts in self.stats.items()}
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """The message of the failed task by inventory host."""
+        return {task.host: str(task.result.get("msg")) for task in self.tasks if task.status == "failed"}
+
+    @property
+    def actions(self) -> list[str]:
+        """What the run wrote, or in check mode would have written, in words; without the order between hosts."""
+        return sorted(action for task in self.tasks for action in task.result.get("actions") or [])
+
+    @property
+    def diffs(self) -> list[dict[str, Any]]:
+        """Before and after of what was written; without the order between hosts."""
+        found = [diff for task in self.tasks for diff in task.result.get("diff") or [] if isinstance(diff, dict)]
+        return sorted(found, key=lambda diff: str(diff["after_header"]))
+
+    def of(self, action: str, host: str | None = None) -> list[dict[str, Any]]:
+        """Results of one of the collection's modules, on one inventory host or on all."""
+        name = f"kubesphere.multicluster.{action}"
+        return [task.result for task in self.tasks if task.action == name and host in (None, task.host)]
+
+    @property
+    def table(self) -> list[str]:
+        """The lines that the role report shows."""
+        shown = [task.result["msg"] for task in self.tasks if task.task.endswith("Show what stands")]
+        assert shown, f"no table was shown:\n{self.output}"
+        return [str(line) for line in shown[-1]]
+
+
+class Started:
+    """A run that goes on."""
+
+    def __init__(self, process: subprocess.Popen[str], record: Path, output: Path) -> None:
+        self.process = process
+        self._record = record
+        self._output = output
+        self._started = time.monotonic()
+
+    @property
+    def output(self) -> str:
+        """What it has said so far."""
+        return self._output.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """End it and its workers at once, without a chance to clean up."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def end(self, timeout: float = 180) -> Run:
+        """Wait for its end.
+
+        Raises:
+            AssertionError: it does not end within so many seconds, or it shows a traceback.
+        """
+        try:
+            status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"still running after {timeout:g} s:\n{self.output}") from None
+        output = self.output
+        assert "Traceback" not in output, output
+        tasks: list[Task] = []
+        stats: dict[str, dict[str, int]] = {}
+        for line in self._record.read_text().splitlines() if self._record.exists() else []:
+            record = json.loads(line)
+            if "stats" in record:
+                stats = record["stats"]
+            else:
+                tasks.append(Task(**record))
+        return Run(status, output, tasks, stats, time.monotonic() - self._started)
+
+
+class Controller:
+    """A folder that Ansible is run in, with an ANSIBLE_HOME of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self._count = 0
+
+    def playbook(
+        self,
+        name: str | Path,
+        fleet: Fleet,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 180,
+    ) -> Run:
+        """Run a playbook of the collection by its name, or one by its path, and wait for its end."""
+        return self.start(name, fleet, *arguments, env=env).end(timeout)
+
+    def start(self, name: str | Path, fleet: Fleet, *arguments: str, env: Mapping[str, str] | None = None) -> Started:
+        """Start a playbook."""
+        playbook = str(name) if isinstance(name, Path) else f"kubesphere.multicluster.{name}"
+        return self._start([str(tool("ansible-playbook")), playbook, *arguments], fleet, env)
+
+    def module(
+        self, name: str, pattern: str, fleet: Fleet, arguments: Mapping[str, Any], *more: str, timeout: float = 60
+    ) -> Run:
+        """Run a module of the collection ad hoc, and wait for its end."""
+        module = ["-m", f"kubesphere.multicluster.{name}", "-a", json.dumps(arguments)]
+        return self._start([str(tool("ansible")), pattern, *module, *more], fleet, None).end(timeout)
+
+    def _start(self, command: Sequence[str], fleet: Fleet, env: Mapping[str, str] | None) -> Started:
+        self._count += 1
+        folder = self.folder / f"run-{self._count}"
+        folder.mkdir(parents=True)
+        inventory, record, output = folder / "inventory.json", folder / "record", folder / "output"
+        inventory.write_text(json.dumps(fleet.document()))
+        settings = {
+            "ANSIBLE_HOME": str(self.home),
+            "ANSIBLE_CALLBACK_PLUGINS": str(_PLUGINS / "callback"),
+            "ANSIBLE_CONNECTION_PLUGINS": str(_PLUGINS / "connection"),
+            "ANSIBLE_CALLBACKS_ENABLED": "record",
+            "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "RECORD_FILE": str(record),
+            **(env or {}),
+        }
+        with output.open("w") as file:
+            process = subprocess.Popen(
+                [*command, "-i", str(inventory)],
+                cwd=folder,
+                env=environment(settings),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        return Started(process, record, output)
+
+
+def files_below(*folders: Path) -> Iterable[Path]:
+    """Every file in some folders; what vanishes meanwhile is left out."""
+    for folder in folders:
+        for path in folder.rglob("*") if folder.exists() else []:
+            if path.is_file() and not path.is_symlink():
+                yield path
