@@ -13,8 +13,8 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils.goals.goal import REFUSALS, Context, Goal, secret_values
-from ..module_utils.goals.outcome import failure, outcome
+from ..module_utils.goals.goal import Context, Goal, secret_values
+from ..module_utils.goals.outcome import attempt
 
 display = Display()
 
@@ -43,16 +43,13 @@ class GoalAction(ActionBase):  # type: ignore[misc]
             result.update(self._execute_module(module_name=name, module_args=arguments, task_vars=variables))
             return result
         hidden = secret_values(arguments)
-        try:
-            options = self._validated(arguments, hidden)
-            context = Context(
-                check_mode=self._task.check_mode,
-                cluster=str(variables.get("inventory_hostname", "")),
-                progress=self._progress(hidden),
-            )
-            result.update(outcome(self.goal.run(options, context), context))
-        except REFUSALS as error:
-            result.update(failure(error))
+        options = self._validated(arguments, hidden)
+        context = Context(
+            check_mode=self._task.check_mode,
+            cluster=str(variables.get("inventory_hostname", "")),
+            progress=self._progress(hidden),
+        )
+        result.update(attempt(self.goal, options, context))
         # Nobody censors an action plugin's result; what the session does not know as a secret is masked here.
         masked: dict[str, Any] = remove_values(result, hidden)
         return masked

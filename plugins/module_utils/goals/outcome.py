@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..kubesphere.result import Result
-from .goal import REFUSALS, Context, Goal, secret_values
+from .goal import REFUSALS, Context, Goal, Options, secret_values
 
 
 def outcome(result: Result, context: Context) -> dict[str, Any]:
@@ -25,9 +26,16 @@ def outcome(result: Result, context: Context) -> dict[str, Any]:
     return returned
 
 
-def failure(error: Exception) -> dict[str, Any]:
-    """A refusal as the task returns it: one message that says what, where and what next, and what kind it is."""
-    return {"failed": True, "msg": str(error), "error": type(error).__name__}
+def attempt(goal: Goal, options: Options, context: Context) -> dict[str, Any]:
+    """Run a goal and give the task's result, a failed one too: a message, and the error's kind for programs."""
+    try:
+        return outcome(goal.run(options, context), context)
+    except REFUSALS as error:
+        return {"failed": True, "msg": str(error), "error": type(error).__name__}
+    except Exception as error:  # whatever it is, the user gets a message; Ansible shows the traceback at -vvv only
+        what = f"{goal.name} failed over something unforeseen ({type(error).__name__}: {error})."
+        hint = "That is a defect of the collection: please report it with the output of -vvv."
+        return {"failed": True, "msg": f"{what} {hint}", "error": "Defect", "exception": traceback.format_exc()}
 
 
 def run_module(goal: Goal) -> None:
@@ -35,11 +43,9 @@ def run_module(goal: Goal) -> None:
     module = AnsibleModule(argument_spec=dict(goal.argument_spec), supports_check_mode=True, **goal.rules)
     # Options that may be a path as well as a content are no_log: false; their secrets are hidden one by one.
     module.no_log_values.update(secret_values(module.params))
-    context = Context(check_mode=module.check_mode)
-    try:
-        returned = outcome(goal.run(module.params, context), context)
-    except REFUSALS as error:
-        module.fail_json(**failure(error))
+    returned = attempt(goal, module.params, Context(check_mode=module.check_mode))
     for warning in returned.pop("warnings", ()):
         module.warn(warning)
+    if returned.pop("failed", False):
+        module.fail_json(**returned)
     module.exit_json(**returned)
