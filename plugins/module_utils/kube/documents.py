@@ -28,15 +28,12 @@ else:
     class _Dumper(yaml.SafeDumper):
         """Takes the strings, mappings and lists of Ansible, which are subclasses, and never writes an alias."""
 
-        def ignore_aliases(self, data: Any) -> bool:
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the signature is PyYAML's
             return True
 
-    for _type, _represent in (
-        (str, _Dumper.represent_str),
-        (dict, _Dumper.represent_dict),
-        (list, _Dumper.represent_list),
-    ):
-        _Dumper.add_multi_representer(_type, _represent)
+    _Dumper.add_multi_representer(str, _Dumper.represent_str)
+    _Dumper.add_multi_representer(dict, _Dumper.represent_dict)
+    _Dumper.add_multi_representer(list, _Dumper.represent_list)
 
 
 _DEEPEST = 100  # mappings and lists inside each other; libyaml crashes the process at some ten thousand
@@ -63,7 +60,7 @@ def load_all(text: str, origin: str) -> list[Any]:
         )
     try:
         _check_size(text, origin)
-        return list(yaml.load_all(text, Loader=_Loader))  # noqa: S506 - derived from the safe one
+        return list(yaml.load_all(text, Loader=_Loader))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
@@ -128,4 +125,4 @@ def _check_size(text: str, origin: str) -> None:
             add(event.anchor, 1)
         elif isinstance(event, yaml.AliasEvent):
             # What is not complete yet holds this alias itself.
-            add(None, sizes.get(event.anchor, _MOST))
+            add(None, sizes.get(str(event.anchor), _MOST))
