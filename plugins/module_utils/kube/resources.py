@@ -41,7 +41,7 @@ class Kind:
         return f"{path}/{quote(name, safe='')}" if name else path
 
     def title(self, name: str | None = None, namespace: str | None = None) -> str:
-        """How messages call one object: ``Deployment kubesphere-system/ks-installer``."""
+        """How messages call one object: ``Deployment kube-system/coredns``."""
         if name is None:
             return f"{self.plural} of {namespace}" if namespace else self.plural
         return f"{self.kind} {namespace}/{name}" if self.namespaced and namespace else f"{self.kind} {name}"
