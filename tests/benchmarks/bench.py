@@ -1,0 +1,178 @@
+"""The measurement: every tool imports the same members from the same starting point, one tool after the other."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.fleet import Fleet, Requests
+from tests.benchmarks.meter import Usage, measure
+from tests.benchmarks.tools import Ours, Tool
+from tests.sandbox.sandbox import Sandbox, names_for
+
+FIRST, SECOND = "first import", "second run"
+"""The steps that all tools are measured in."""
+
+INSTALL, SITE = "install", "site.yml, second run"
+"""What only the collection does."""
+
+_TIMEOUT = 600.0
+_TAIL = 40  # lines of a failed command's output
+
+
+class BenchmarkError(Exception):
+    """A tool failed, or did not do what the others did; the message has what was seen."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run of one tool.
+
+    Attributes:
+        tool: its name.
+        members: number of members.
+        step: what it did, ``FIRST`` for example.
+        round: number of the repetition, from 0.
+        usage: time and memory.
+        host: requests to the host.
+        member: requests to all members together.
+        load: the machine's load average over one minute before the run.
+    """
+
+    tool: str
+    members: int
+    step: str
+    round: int
+    usage: Usage
+    host: Requests
+    member: Requests
+    load: float
+
+    @property
+    def writes(self) -> int:
+        """Writing requests to any cluster."""
+        return self.host.writes + self.member.writes
+
+
+class Bench:
+    """Measures tools on one sandbox.
+
+    Attributes:
+        samples: what has been measured so far.
+    """
+
+    def __init__(self, state: Path, say: Callable[[str], None]) -> None:
+        """Prepare nothing yet.
+
+        Args:
+            state: state folder of the sandbox.
+            say: told what is being done.
+        """
+        self.samples: list[Sample] = []
+        self._state = state
+        self._work = state / "tools"
+        self._say = say
+
+    @contextmanager
+    def fleet(self) -> Iterator[Callable[[int], Fleet]]:
+        """Have a fleet: gives a function that makes it a number of members large. Nothing of it stays in the end."""
+        try:
+            yield self._grow
+        finally:
+            shutil.rmtree(self._work, ignore_errors=True)
+            Sandbox(self._state).down()
+
+    def compare(self, fleet: Fleet, tools: Sequence[Tool], repeat: int) -> None:
+        """Measure the tools on a fleet, taking turns.
+
+        Args:
+            fleet: KubeSphere is installed on all of it.
+            tools: they.
+            repeat: number of rounds.
+
+        Raises:
+            BenchmarkError: a tool failed, or two of them came to different ends.
+        """
+        for each in tools:
+            # Not counted: caches of discovery and of compiled modules are filled, and KubeSphere has seen every member.
+            self._import(fleet, each)
+        ends = {}
+        for number in range(repeat):
+            for each in tools:
+                fleet.reset()
+                self.measure(fleet, each, FIRST, number)
+                ends[each.name] = fleet.user_owned()
+                self.measure(fleet, each, SECOND, number)
+                if isinstance(each, Ours):
+                    self.measure(fleet, Ours("site"), SITE, number)
+        _check_same_end(ends)
+
+    def measure(self, fleet: Fleet, tool: Tool, step: str, number: int = 0) -> Sample:
+        """Run a tool once and keep the sample.
+
+        Raises:
+            BenchmarkError: the tool failed.
+        """
+        self._say(f"{len(fleet.members)} members, round {number + 1}: {tool.name}, {step}")
+        load, marks = os.getloadavg()[0], fleet.marks()
+        usage = self._run(fleet, tool)
+        host, member = fleet.requests([fleet.host], marks), fleet.requests(fleet.members.values(), marks)
+        sample = Sample(tool.name, len(fleet.members), step, number, usage, host, member, load)
+        self.samples.append(sample)
+        return sample
+
+    def _import(self, fleet: Fleet, tool: Tool) -> None:
+        self._say(f"{len(fleet.members)} members: {tool.name}, to warm up")
+        fleet.reset()
+        self._run(fleet, tool)
+
+    def _grow(self, members: int) -> Fleet:
+        sandbox = Sandbox(self._state, names_for(members), say=self._say)
+        sandbox.up()
+        fleet = Fleet(sandbox, self._work)
+        self.measure(fleet, Ours("install"), INSTALL)
+        return fleet
+
+    def _run(self, fleet: Fleet, tool: Tool) -> Usage:
+        folder = self._work / tool.name
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / "output.log"
+        usage = measure(tool.command(fleet), tool.environment(folder), folder, log, _TIMEOUT)
+        if usage.status:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL:])
+            raise BenchmarkError(f"{tool.name} failed (exit status {usage.status}); the end of its output:\n{tail}")
+        return usage
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    return {
+        "cores": os.cpu_count(),
+        "memory": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "load": os.getloadavg(),
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def as_data(sample: Sample) -> dict[str, Any]:
+    """A sample as plain data, with all that was counted."""
+    return asdict(sample)
+
+
+def _check_same_end(ends: dict[str, dict[str, Any]]) -> None:
+    names = list(ends)
+    for other in names[1:]:
+        for member, wanted in ends[names[0]].items():
+            # The values may be credentials: only their places are told.
+            different = [key for key, value in wanted.items() if ends[other][member][key] != value]
+            if different:
+                raise BenchmarkError(f"{other} left {member} different from {names[0]} in: {', '.join(different)}")

@@ -1,0 +1,199 @@
+"""The clusters that are measured on: a host and members of a sandbox, KubeSphere installed on all of them."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.sandbox import audit
+from tests.sandbox.cluster import Cluster
+from tests.sandbox.kubeapi import Object
+from tests.sandbox.network import Network
+from tests.sandbox.sandbox import Sandbox
+
+CLUSTERS = "/apis/cluster.kubesphere.io/v1alpha1/clusters"
+_FEDERATED = "/apis/core.kubefed.io/v1beta1/namespaces/kube-federation-system/kubefedclusters"
+
+_RESET_DEADLINE = 60.0
+_POLL = 0.05
+
+_OWN_REQUESTS = "sandbox"
+"""Begin of the User-Agent of what the sandbox and the benchmark ask themselves."""
+
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+_INVENTORY_VARIABLES = {
+    "kubesphere_install_timeout": 300,
+    "kubesphere_import_timeout": 120,
+    "kubesphere_provider": "sandbox",
+    "kubesphere_region": "eu-1",
+    "kubesphere_group": "production",
+}
+
+
+class FleetError(Exception):
+    """The fleet is not as it should be; the message says what was seen."""
+
+
+@dataclass(frozen=True)
+class Requests:
+    """What a tool asked of API servers.
+
+    Attributes:
+        verbs: number of requests by verb.
+        writes: number of those that write; refused ones count, dry runs and questions do not.
+        listed: number of requests by verb, resource and answer, for a closer look.
+    """
+
+    verbs: dict[str, int]
+    writes: int
+    listed: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """Number of all of them."""
+        return sum(self.verbs.values())
+
+
+class Fleet:
+    """A host and its members.
+
+    Attributes:
+        host: the host.
+        members: the members, by name.
+        inventory: inventory for Ansible, as a user of the collection writes it.
+        table: the same for shell scripts: name, kubeconfig, region, group and provider, separated by tabs.
+    """
+
+    def __init__(self, sandbox: Sandbox, folder: Path, host: str = "host") -> None:
+        """Describe the fleet that a running sandbox is, and write its inventory.
+
+        Args:
+            sandbox: it; one cluster is the host, all others are members.
+            folder: for the inventory.
+            host: name of the host.
+
+        Raises:
+            FleetError: the sandbox is not up.
+        """
+        network = Network.find(str(sandbox.state))
+        if network is None:
+            raise FleetError(f"no sandbox is up in {sandbox.state}")
+        self._machine = network.machine
+        self.host = sandbox[host]
+        self.members = {name: cluster for name, cluster in sandbox.clusters.items() if name != host}
+        self.inventory = folder / "inventory.yml"
+        self.table = folder / "members.tsv"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._write_inventory()
+
+    @property
+    def clusters(self) -> list[Cluster]:
+        """All clusters, the host first."""
+        return [self.host, *self.members.values()]
+
+    def reset(self) -> None:
+        """Take the members out of the host, and wait until its controller has cleaned up after them.
+
+        Raises:
+            FleetError: it has not within a minute.
+        """
+        for name in self.members:
+            self.host.api.delete(f"{CLUSTERS}/{name}")
+        deadline = time.monotonic() + _RESET_DEADLINE
+        while left := [path for path in (CLUSTERS, _FEDERATED) if self._mentions_members(path)]:
+            if time.monotonic() > deadline:
+                raise FleetError(f"after {_RESET_DEADLINE:.0f} s the host still has members under {' and '.join(left)}")
+            time.sleep(_POLL)
+
+    def user_owned(self) -> dict[str, Object]:
+        """What a user wants of each imported member, however a tool has put it: equal for tools that did the same.
+
+        Raises:
+            FleetError: a member is not imported, or not Ready.
+        """
+        clusters = {each["metadata"]["name"]: each for each in self.host.api.get(CLUSTERS)["items"]}
+        return {name: _user_owned(name, clusters.get(name)) for name in self.members}
+
+    def marks(self) -> dict[str, int]:
+        """The end of every cluster's audit log now."""
+        return {cluster.name: cluster.audit_mark() for cluster in self.clusters}
+
+    def requests(self, clusters: Iterable[Cluster], since: dict[str, int]) -> Requests:
+        """The requests that came from this machine after a mark, whatever program sent them.
+
+        What KubeSphere itself sends, the host's dispatcher on behalf of the tool included, comes from other addresses.
+        """
+        events: list[audit.Event] = []
+        for cluster in clusters:
+            cluster.audit_mark()  # waits until all is logged
+            events += self._from_machine(audit.read(cluster.audit_log, since[cluster.name]))
+        return Requests(
+            verbs=_counted(event["verb"] for event in events),
+            writes=audit.writes(events).total(),
+            listed=_counted(
+                f"{event['verb']} {audit.target(event)} {event.get('responseStatus', {}).get('code', '')}"
+                for event in events
+            ),
+        )
+
+    def _from_machine(self, events: Iterable[audit.Event]) -> list[audit.Event]:
+        """One event per request; a watch that has not ended yet is one, too."""
+        found = {
+            event["auditID"]: event
+            for event in events
+            # The last address is the connection's; those before it are what proxies say.
+            if event["sourceIPs"][-1] == self._machine and not event.get("userAgent", "").startswith(_OWN_REQUESTS)
+        }
+        return list(found.values())
+
+    def _mentions_members(self, collection: str) -> bool:
+        listed = self.host.api.find(collection) or {}
+        return any(each["metadata"]["name"] in self.members for each in listed.get("items", []))
+
+    def _write_inventory(self) -> None:
+        content = {
+            "kubesphere_host": _hosts([self.host]),
+            "kubesphere_members": {**_hosts(self.members.values()), "vars": _INVENTORY_VARIABLES},
+        }
+        self.inventory.write_text(yaml.safe_dump(content, sort_keys=False))
+        values = [_INVENTORY_VARIABLES[f"kubesphere_{key}"] for key in ("region", "group", "provider")]
+        rows = [(name, cluster.kubeconfig, *values) for name, cluster in self.members.items()]
+        self.table.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    """How often each name occurs; the names in order."""
+    return dict(sorted(Counter(names).items()))
+
+
+def _hosts(clusters: Iterable[Cluster]) -> dict[str, Any]:
+    return {"hosts": {cluster.name: {"kubesphere_kubeconfig": str(cluster.kubeconfig)} for cluster in clusters}}
+
+
+def _user_owned(name: str, cluster: Object | None) -> Object:
+    if cluster is None:
+        raise FleetError(f"{name} is not imported")
+    conditions = {each["type"]: each["status"] for each in cluster.get("status", {}).get("conditions", [])}
+    if conditions.get("Ready") != "True" or conditions.get("Federated") != "True":
+        raise FleetError(f"{name} is imported and not Ready: {conditions}")
+    metadata, spec = cluster["metadata"], cluster["spec"]
+    kubeconfig = yaml.safe_load(base64.b64decode(spec["connection"]["kubeconfig"]))
+    annotations = {key: value for key, value in metadata.get("annotations", {}).items() if key != _LAST_APPLIED}
+    return {
+        "labels": metadata.get("labels", {}),
+        "annotations": annotations,
+        "enable": spec.get("enable"),
+        "joinFederation": spec.get("joinFederation"),
+        "provider": spec.get("provider"),
+        "connection": spec["connection"]["type"],
+        "server": kubeconfig["clusters"][0]["cluster"],
+        "credential": kubeconfig["users"][0]["user"],
+    }

@@ -1,0 +1,172 @@
+"""The tools that are compared: this collection, and what people would use instead."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import yaml
+
+from tests.benchmarks.fleet import Fleet
+from tests.check.command import environment, tool
+from tests.prepare import ROOT
+from tests.sandbox import binaries
+
+_PEERS = Path(__file__).parent / "peers"
+
+ANSIBLE_PACKAGE = "ansible==12.3.0"
+"""PyPI package that carries kubernetes.core (6.2.0); ansible-galaxy is not asked."""
+
+
+class Tool(ABC):
+    """One way to import members.
+
+    Attributes:
+        name: as tables call it.
+        compared: names of the steps that all tools have are ``first import`` and ``second run``.
+    """
+
+    name: str
+
+    def prepare(self) -> None:  # noqa: B027 - most have nothing to prepare
+        """Fetch what is missing.
+
+        Raises:
+            binaries.PreparationError: it could not be had.
+        """
+
+    @abstractmethod
+    def versions(self) -> dict[str, str]:
+        """Versions of what the tool consists of."""
+
+    @abstractmethod
+    def command(self, fleet: Fleet) -> list[str | Path]:
+        """The command that imports all members of a fleet, all at once as far as the tool can."""
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """All of the command's environment; caches live in the given folder and are kept between runs."""
+        # kubectl, curl and uri would ask a proxy for the sandbox's addresses.
+        direct = {name: value for name, value in environment().items() if not name.lower().endswith("_proxy")}
+        kubectl = str(binaries.require("kubectl").parent)
+        home = {"HOME": str(folder), "TMPDIR": str(folder), "ANSIBLE_HOME": str(folder / "ansible")}
+        return {**direct, **home, "PATH": f"{kubectl}{os.pathsep}{direct['PATH']}"}
+
+
+class Ours(Tool):
+    """This collection's playbook import."""
+
+    name = "ours"
+
+    def __init__(self, playbook: str = "import") -> None:
+        """Choose a playbook of the collection."""
+        self._playbook = playbook
+
+    def versions(self) -> dict[str, str]:
+        """Of the collection, and of ansible-core."""
+        return {
+            "kubesphere.multicluster": str(yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]),
+            "ansible-core": _ansible_core(),
+        }
+
+    def command(self, fleet: Fleet) -> list[str | Path]:
+        """The playbook, for all members."""
+        return _playbook(fleet, f"kubesphere.multicluster.{self._playbook}")
+
+
+class Kubectl(Tool):
+    """A shell script with kubectl."""
+
+    name = "kubectl"
+
+    def prepare(self) -> None:
+        """See that the script's commands are there."""
+        binaries.prepare(["kubectl"])
+        for command in ("curl", "openssl", "xargs"):
+            if binaries.find(command) is None:
+                raise binaries.PreparationError(
+                    f"{command} is missing, which the script with kubectl needs: install it"
+                )
+
+    def versions(self) -> dict[str, str]:
+        """Of kubectl."""
+        command = [str(binaries.require("kubectl")), "version", "--client", "-o", "json"]
+        return {"kubectl": json.loads(subprocess.check_output(command))["clientVersion"]["gitVersion"]}
+
+    def command(self, fleet: Fleet) -> list[str | Path]:
+        """The script, for all members at a time."""
+        return [_PEERS / "kubectl" / "import.sh", fleet.host.kubeconfig, fleet.table, str(len(fleet.members))]
+
+
+class KubernetesCore(Tool):
+    """A playbook with the modules of kubernetes.core."""
+
+    name = "kubernetes.core"
+
+    def prepare(self) -> None:
+        """Take the collection out of PyPI's package, once per machine."""
+        if (self._collection / "MANIFEST.json").exists():
+            return
+        download = self._folder / "download"
+        download.mkdir(parents=True, exist_ok=True)
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps", ANSIBLE_PACKAGE]
+        binaries.run_step(f"download {ANSIBLE_PACKAGE} (54 MB)", pip, cwd=download)
+        wheel = next(download.glob("ansible-*.whl"))
+        with zipfile.ZipFile(wheel) as archive:
+            manifest = "ansible_collections/kubernetes/core/MANIFEST.json"
+            wanted = [name for name in archive.namelist() if name.startswith("ansible_collections/kubernetes/core/")]
+            # The manifest is what a complete collection is known by.
+            for name in sorted(wanted, key=manifest.__eq__):
+                archive.extract(name, self._folder)
+        wheel.unlink()
+        download.rmdir()
+
+    def versions(self) -> dict[str, str]:
+        """Of the collection, of the Kubernetes client, and of ansible-core."""
+        manifest = json.loads((self._collection / "MANIFEST.json").read_text())
+        return {
+            "kubernetes.core": manifest["collection_info"]["version"],
+            "kubernetes": _package("kubernetes"),
+            "ansible-core": _ansible_core(),
+        }
+
+    def command(self, fleet: Fleet) -> list[str | Path]:
+        """The playbook, for all members at a time."""
+        credential = fleet.inventory.with_name("host-credential.pem")
+        return [*_playbook(fleet, _PEERS / "kubernetes_core" / "import.yml"), "-e", f"host_credential={credential}"]
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """With the collection on Ansible's path."""
+        return {**super().environment(folder), "ANSIBLE_COLLECTIONS_PATH": str(self._folder)}
+
+    @property
+    def _folder(self) -> Path:
+        return binaries.cache_dir() / "peers" / ANSIBLE_PACKAGE.replace("==", "-")
+
+    @property
+    def _collection(self) -> Path:
+        return self._folder / "ansible_collections" / "kubernetes" / "core"
+
+
+TOOLS: dict[str, Tool] = {each.name: each for each in (Ours(), Kubectl(), KubernetesCore())}
+"""All tools by name; the first is what the others are held against."""
+
+
+def _playbook(fleet: Fleet, playbook: str | Path) -> list[str | Path]:
+    forks = str(len(fleet.clusters))
+    # The interpreter is named, so that no module has to look for one.
+    interpreter = f"ansible_python_interpreter={tool('python')}"
+    return [tool("ansible-playbook"), "-i", fleet.inventory, "-f", forks, "-e", interpreter, playbook]
+
+
+def _ansible_core() -> str:
+    return _package("ansible-core")
+
+
+def _package(name: str) -> str:
+    code = f"import importlib.metadata; print(importlib.metadata.version({name!r}))"
+    return subprocess.check_output([str(tool("python")), "-c", code], text=True).strip()
