@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.check.artefact import build
 from tests.check.command import BUILD, run, tool
 from tests.check.results import Outcome, Result, read_junit
+from tests.check.role_readmes import check as check_roles
 from tests.check.sanity import sanity
 from tests.prepare import COLLECTION_PATH, MAIN, OLDEST, ROOT, Environment
 
@@ -17,7 +18,7 @@ REPORTS = BUILD / "junit"
 
 
 def lint() -> list[Result]:
-    """Style, types, YAML, and what Ansible's own linter finds."""
+    """Style, types, YAML, what Ansible's own linter finds, and the roles' READMEs and variables."""
     # mypy gets the plugins by their collection path: that is what they are called when they import each other.
     collection = (COLLECTION_PATH / "ansible_collections" / "kubesphere" / "multicluster").relative_to(ROOT)
     mypy = run("mypy", [tool("mypy"), "tests", "molecule", collection / "plugins"], timeout=600)
@@ -27,6 +28,7 @@ def lint() -> list[Result]:
         replace(mypy, detail=mypy.detail.replace(f"{collection}/", "")),
         run("yamllint", [tool("yamllint"), "--strict", "."], timeout=120),
         run("ansible-lint", [tool("ansible-lint"), "--nocolor"], timeout=600),
+        *check_roles(),
     ]
 
 
