@@ -5,21 +5,46 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
+def merge(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay values over defaults.
+
+    Mappings are merged key by key; everything else, lists too, is replaced. A None in ``values`` stays a None.
+
+    Args:
+        defaults: what holds where ``values`` says nothing.
+        values: what takes precedence.
+
+    Returns:
+        A new mapping that shares nothing with the arguments.
+    """
+    merged: dict[str, Any] = plain_copy(defaults)
+    for key, value in values.items():
+        under = merged.get(key)
+        merged[key] = (
+            merge(under, value) if isinstance(under, dict) and isinstance(value, Mapping) else plain_copy(value)
+        )
+    return merged
+
+
 def merge_patch(target: Any, patch: Any) -> Any:
-    """Apply a JSON merge patch (RFC 7386) and return the result; neither argument is changed."""
-    if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
-    result = dict(target) if isinstance(target, dict) else {}
+    """Apply a JSON merge patch (RFC 7386): as :func:`merge`, but a None removes the key.
+
+    Returns:
+        A new value that shares nothing with the arguments.
+    """
+    if not isinstance(patch, Mapping):
+        return plain_copy(patch)
+    patched: dict[str, Any] = plain_copy(target) if isinstance(target, Mapping) else {}
     for key, value in patch.items():
         if value is None:
-            result.pop(key, None)
+            patched.pop(key, None)
         else:
-            result[key] = merge_patch(result.get(key), value)
-    return {key: copy.deepcopy(value) if key not in patch else value for key, value in result.items()}
+            patched[key] = merge_patch(patched.get(key), value)
+    return patched
 
 
 def missing_from(live: Any, wanted: Any, *, whole_lists: bool = False) -> Any:
@@ -40,18 +65,41 @@ def missing_from(live: Any, wanted: Any, *, whole_lists: bool = False) -> Any:
             if (difference := missing_from(live.get(key), value, whole_lists=whole_lists)) is not None
         }
         return patch or None
-    if wanted is None or (live == wanted if whole_lists else _holds(live, wanted)):
+    if wanted is None or (same(live, wanted) if whole_lists else _holds(live, wanted)):
         return None
-    return copy.deepcopy(wanted)
+    return plain_copy(wanted)
+
+
+def plain_copy(value: Any) -> Any:
+    """Copy JSON-like data into plain mappings and lists, whatever types the caller's are of."""
+    if isinstance(value, Mapping):
+        return {key: plain_copy(inner) for key, inner in value.items()}
+    return [plain_copy(inner) for inner in value] if is_list(value) else value
+
+
+def same(one: Any, other: Any) -> bool:
+    """Compare JSON values; in Python alone, ``True == 1``."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if is_list(one) and is_list(other):
+        return len(one) == len(other) and all(map(same, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def is_list(value: Any) -> bool:
+    """Whether a value is a list in JSON."""
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
 def _holds(live: Any, wanted: Any) -> bool:
+    if wanted is None:
+        return True
     if isinstance(wanted, dict):
         # An empty mapping and an absent one mean the same to the API server.
-        present = live if isinstance(live, dict) else {}
-        return all(_holds(present.get(key), value) for key, value in wanted.items())
+        present = {} if live is None else live
+        return isinstance(present, dict) and all(_holds(present.get(key), value) for key, value in wanted.items())
     if isinstance(wanted, list) and isinstance(live, list):
         return len(live) == len(wanted) and all(map(_holds, live, wanted))
-    if wanted in ("", [], None):
+    if wanted in ("", []):
         return live in ("", [], None)
-    return bool(live == wanted) and isinstance(live, bool) == isinstance(wanted, bool)
+    return same(live, wanted)

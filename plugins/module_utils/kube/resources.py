@@ -32,6 +32,11 @@ class Kind:
     plural: str
     namespaced: bool = True
 
+    @property
+    def group(self) -> str:
+        """Its API group; empty for the core."""
+        return self.api_version.rpartition("/")[0]
+
     def path(self, name: str | None = None, namespace: str | None = None) -> str:
         """Path of one object, or of the collection where no name is given (all namespaces where none is given)."""
         path = f"/api/{self.api_version}" if "/" not in self.api_version else f"/apis/{self.api_version}"

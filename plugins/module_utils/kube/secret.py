@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import base64
 import hmac
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 MASK = "***"
 
-# Keys whose values are never shown, wherever they stand in an object. "tokenMaxAge" and the like hold no secret,
-# hence the anchors.
+# Keys whose values are never shown, wherever they stand in an object. "accessTokenMaxAge", "imagePullSecrets" and
+# "secretName" hold no secret, hence the anchor.
 _SECRET_KEY = re.compile(
-    r"(password|passwd|secret|token|kubeconfig|api_?key|private_?key|client-key-data|client_key|credentials?)$",
+    r"(password|passwd|passphrase|secret|token|kubeconfig|api_?key|access_?key|private_?key|client[-_]key(-data)?"
+    r"|credentials?|authorization|dockerconfigjson)$",
     re.IGNORECASE,
 )
-# Names of objects that hold secrets are no secrets.
-_HARMLESS_KEY = re.compile(r"^(imagePullSecrets|secrets|secretName|pull_secrets)$")
 _SHORTEST_SECRET = 6
 
 
@@ -75,6 +75,7 @@ class Redactor:
         if value and len(value) >= _SHORTEST_SECRET:
             self._known.add(value)
             self._known.add(base64.b64encode(value.encode()).decode())
+            self._known.add(json.dumps(value)[1:-1])  # as it stands inside of JSON: line ends of a key are escaped
 
     def text(self, value: str) -> str:
         """A text without the known secrets."""
@@ -82,36 +83,56 @@ class Redactor:
             value = value.replace(secret, MASK)
         return value
 
-    def data(self, value: Any) -> Any:
-        """A copy of plain data (mappings, lists, scalars) without secrets."""
-        if isinstance(value, Secret):
-            return MASK
-        if isinstance(value, dict):
-            return {key: self._member(str(key), item) for key, item in value.items()}
+    def data(self, value: Any, key: str = "") -> Any:
+        """A copy of plain data (mappings, lists, scalars) without secrets; empty ones stay, they tell that none is set.
+
+        Args:
+            value: what is to be shown.
+            key: the key, or a path that ends with it, that the value stands under.
+        """
+        if isinstance(value, Mapping):
+            hidden = ("data", "stringData") if value.get("kind") == "Secret" else ()
+            return {
+                name: _all_masked(item) if name in hidden else self.data(item, str(name))
+                for name, item in value.items()
+            }
         if isinstance(value, (list, tuple)):
-            return [self.data(item) for item in value]
+            return [self.data(item, key) for item in value]
+        if isinstance(value, Secret) or (_is_text_or_number(value) and is_secret_key(key)):
+            return _masked(value)
         return self.text(value) if isinstance(value, str) else value
 
     def pair(self, before: Any, after: Any) -> tuple[Any, Any]:
         """Two versions of one object, masked so that a secret which differs is still seen to differ."""
         return self._mark(self.data(before), self.data(after), before, after)
 
-    def _member(self, key: str, value: Any) -> Any:
-        if isinstance(value, (str, bytes, Secret)) and is_secret_key(key):
-            return MASK if value else value
-        return self.data(value)
-
     def _mark(self, masked_before: Any, masked_after: Any, before: Any, after: Any) -> tuple[Any, Any]:
-        if isinstance(before, dict) and isinstance(after, dict):
+        if isinstance(masked_before, dict) and isinstance(masked_after, dict):
             for key in before.keys() & after.keys():
                 masked_before[key], masked_after[key] = self._mark(
                     masked_before[key], masked_after[key], before[key], after[key]
                 )
-        elif isinstance(before, str) and isinstance(after, str) and before != after and masked_before == masked_after:
+        elif isinstance(masked_before, list) and isinstance(masked_after, list):
+            for index, items in enumerate(zip(masked_before, masked_after, before, after)):
+                masked_before[index], masked_after[index] = self._mark(*items)
+        elif isinstance(masked_before, str) and masked_before == masked_after and before != after:
             return f"{masked_before} (before)", f"{masked_after} (after)"
         return masked_before, masked_after
 
 
 def is_secret_key(key: str) -> bool:
     """Whether the value under this key is to be hidden because of the key's name."""
-    return bool(_SECRET_KEY.search(key)) and not _HARMLESS_KEY.match(key)
+    return bool(_SECRET_KEY.search(key))
+
+
+def _is_text_or_number(value: Any) -> bool:
+    return isinstance(value, (str, bytes, int, float)) and not isinstance(value, bool)
+
+
+def _masked(value: Any) -> str:
+    return "" if value in ("", b"") or (isinstance(value, Secret) and not value) else MASK
+
+
+def _all_masked(value: Any) -> Any:
+    """The content of a Secret: only its keys are shown."""
+    return {key: _masked(item) for key, item in value.items()} if isinstance(value, Mapping) else _masked(value)

@@ -6,22 +6,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ..kube.merge import is_list, merge, merge_patch, plain_copy, same
+from ..kube.secret import Redactor
 from .defaults import SPECS
+from .names import CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE
 from .releases import Release
-
-API_VERSION = "installer.kubesphere.io/v1alpha1"
-KIND = "ClusterConfiguration"
-NAME = "ks-installer"
-NAMESPACE = "kubesphere-system"
 
 ROLES = ("host", "member", "none")
 DEFAULT_HOST_CLUSTER_NAME = "host"
 JWT_SECRET_LENGTH = 32
 
-_SECRET_KEY = re.compile(r"(secret|password|token)$", re.IGNORECASE)
 _CLUSTER_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _HOST_CLUSTER_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 
@@ -63,46 +60,6 @@ class Difference(NamedTuple):
     path: str
     live: Any
     wanted: Any
-
-
-def merge(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay values over defaults.
-
-    Mappings are merged key by key; everything else, lists too, is replaced. A None in ``values`` stays a None.
-
-    Args:
-        defaults: What holds where ``values`` says nothing. Left as it is.
-        values: What takes precedence. Left as it is.
-
-    Returns:
-        A new mapping that shares nothing with the arguments.
-    """
-    merged: dict[str, Any] = _copy(defaults)
-    for key, value in values.items():
-        under = merged.get(key)
-        merged[key] = merge(under, value) if isinstance(under, dict) and isinstance(value, Mapping) else _copy(value)
-    return merged
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """Apply a JSON merge patch (RFC 7386): as ``merge``, but a None removes the key.
-
-    Args:
-        target: What is patched. Left as it is.
-        patch: The patch. Left as it is.
-
-    Returns:
-        A new value that shares nothing with the arguments.
-    """
-    if not isinstance(patch, Mapping):
-        return _copy(patch)
-    patched = _copy(target) if isinstance(target, Mapping) else {}
-    for key, value in patch.items():
-        if value is None:
-            patched.pop(key, None)
-        else:
-            patched[key] = merge_patch(patched.get(key), value)
-    return patched
 
 
 def default_spec(release: Release) -> dict[str, Any]:
@@ -169,10 +126,10 @@ def cluster_configuration(
     spec = merge(merge(defaults, wanted), own)
     _refuse_bad_jwt_secret(spec)
     return {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
+        "apiVersion": CLUSTER_CONFIGURATION.api_version,
+        "kind": CLUSTER_CONFIGURATION.kind,
         # The git tag v3.1.1 says v3.1.0 here; the released file does not (and ks-installer's commit f2fb57a3 mends it).
-        "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": {"version": release.tag}},
+        "metadata": {"name": INSTALLER, "namespace": NAMESPACE, "labels": {"version": release.tag}},
         "spec": spec,
     }
 
@@ -249,7 +206,7 @@ def differences(live_spec: Mapping[str, Any], wanted_spec: Mapping[str, Any]) ->
         wanted_spec: The spec as it should.
 
     Returns:
-        The differences, secrets included: pass them through ``masked`` before they are shown.
+        The differences, secrets included: show them through a Redactor only.
     """
     return list(_differences(live_spec, wanted_spec, ""))
 
@@ -257,23 +214,6 @@ def differences(live_spec: Mapping[str, Any], wanted_spec: Mapping[str, Any]) ->
 def same_meaning(live_spec: Mapping[str, Any], wanted_spec: Mapping[str, Any]) -> bool:
     """Tell whether everything that is wanted stands already; see ``differences``."""
     return next(_differences(live_spec, wanted_spec, ""), None) is None
-
-
-def masked(value: Any, path: str = "") -> Any:
-    """Copy a value with ``***`` in place of each non-empty secret.
-
-    Args:
-        value: Any part of a spec.
-        path: Where it stands; its last key decides whether the value as a whole is a secret.
-
-    Returns:
-        A new value. Empty secrets and MISSING stay, they tell that none is set.
-    """
-    if isinstance(value, Mapping):
-        return {key: masked(inner, str(key)) for key, inner in value.items()}
-    if _is_list(value):
-        return [masked(inner, path) for inner in value]
-    return "***" if _SECRET_KEY.search(path) and value not in (MISSING, None, "") else value
 
 
 def check_jwt_secret(value: Any) -> list[str]:
@@ -373,7 +313,7 @@ def _refuse_contradictions(values: Mapping[str, Any], own: Mapping[str, Any]) ->
     for difference in differences(values, own):
         if difference.live in (MISSING, None, ""):
             continue
-        live, wanted = (masked(side, difference.path) for side in difference[1:])
+        live, wanted = (Redactor().data(side, difference.path) for side in (difference.live, difference.wanted))
         raise ConfigurationError(
             difference.path,
             f"is {live!r} here, but {wanted!r} follows from the cluster's own settings; remove one of the two.",
@@ -393,24 +333,15 @@ def _differences(live: Any, wanted: Any, path: str) -> Iterator[Difference]:
             yield from _differences(live.get(key, MISSING), value, _join(path, key))
     elif wanted is None and live is MISSING:
         return
-    elif not _equal(live, wanted):
+    elif not same(live, wanted):
         yield Difference(path, live, wanted)
-
-
-def _equal(one: Any, other: Any) -> bool:
-    """Compare JSON values; in Python alone, ``True == 1``."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
-    if _is_list(one) and _is_list(other):
-        return len(one) == len(other) and all(map(_equal, one, other))
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _plain_mapping(value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise ConfigurationError("", f"values of a ClusterConfiguration must be a mapping, they are {_kind(value)}.")
     _refuse_foreign_types(value, "")
-    return dict(_copy(value))
+    return dict(plain_copy(value))
 
 
 def _refuse_foreign_types(value: Any, path: str) -> None:
@@ -419,22 +350,11 @@ def _refuse_foreign_types(value: Any, path: str) -> None:
             if not isinstance(key, str):
                 raise ConfigurationError(_join(path, str(key)), f"the key is {_kind(key)}; put it in quotes.")
             _refuse_foreign_types(inner, _join(path, key))
-    elif _is_list(value):
+    elif is_list(value):
         for index, inner in enumerate(value):
             _refuse_foreign_types(inner, f"{path}[{index}]")
     elif not isinstance(value, (str, int, float, type(None))):
         raise ConfigurationError(path, f"{_kind(value)} has no form in JSON; put it in quotes.")
-
-
-def _copy(value: Any) -> Any:
-    """Copy JSON-like data into plain mappings and lists, whatever types the caller's are of."""
-    if isinstance(value, Mapping):
-        return {key: _copy(inner) for key, inner in value.items()}
-    return [_copy(inner) for inner in value] if _is_list(value) else value
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
 def _kind(value: Any) -> str:
@@ -444,7 +364,7 @@ def _kind(value: Any) -> str:
     for kind, name in ((bool, "a boolean"), (str, "a string"), ((int, float), "a number"), (Mapping, "a mapping")):
         if isinstance(value, kind):
             return name
-    return "a list" if _is_list(value) else f"a {type(value).__name__}"
+    return "a list" if is_list(value) else f"a {type(value).__name__}"
 
 
 def _at(value: Any, path: str) -> Any:

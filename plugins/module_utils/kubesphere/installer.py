@@ -9,10 +9,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .configuration import API_VERSION, KIND, NAME, NAMESPACE, ConfigurationError
+from .configuration import ConfigurationError
+from .names import CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE
 from .releases import Installer, Release
-
-CRD_NAME = "clusterconfigurations.installer.kubesphere.io"
 
 _REGISTRY = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._-]+)*")
 _IMAGE_NAMESPACE = re.compile(r"[a-z0-9._-]+(/[a-z0-9._-]+)*")
@@ -48,7 +47,7 @@ def installer_objects(
     _check_registry(release, registry, image_namespace)
     reference = image or installer_image(release, registry=registry, image_namespace=image_namespace)
     secrets = {"imagePullSecrets": [{"name": name} for name in pull_secrets]} if pull_secrets else {}
-    namespaced = {"name": NAME, "namespace": NAMESPACE}
+    namespaced = {"name": INSTALLER, "namespace": NAMESPACE}
     return [
         _definition(installer),
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
@@ -56,15 +55,15 @@ def installer_objects(
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRole",
-            "metadata": {"name": NAME},
+            "metadata": {"name": INSTALLER},
             "rules": [{"apiGroups": [group], "resources": ["*"], "verbs": ["*"]} for group in installer.api_groups],
         },
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRoleBinding",
-            "metadata": {"name": NAME},
+            "metadata": {"name": INSTALLER},
             "subjects": [{"kind": "ServiceAccount", **namespaced}],
-            "roleRef": {"kind": "ClusterRole", "name": NAME, "apiGroup": "rbac.authorization.k8s.io"},
+            "roleRef": {"kind": "ClusterRole", "name": INSTALLER, "apiGroup": "rbac.authorization.k8s.io"},
         },
         _deployment(installer, reference, secrets),
     ]
@@ -131,16 +130,16 @@ def split_manifest(objects: Sequence[Any]) -> tuple[list[dict[str, Any]], dict[s
         if identity in seen:
             raise ConfigurationError(where, f"{_name_of(item)} stands at {seen[identity]} already; remove one of them.")
         seen[identity] = where
-        if item["kind"] == KIND:
+        if item["kind"] == CLUSTER_CONFIGURATION.kind:
             _check_configuration(where, item)
             configuration = item
         else:
             others.append(item)
-    if configuration is None and ("apps", "Deployment", NAMESPACE, NAME) not in seen:
+    if configuration is None and ("apps", "Deployment", NAMESPACE, INSTALLER) not in seen:
         raise ConfigurationError(
             "manifest",
-            f"holds neither the {KIND} nor the Deployment {NAMESPACE}/{NAME} ({len(others)} other objects); give it "
-            "kubesphere-installer.yaml, cluster-configuration.yaml, or both.",
+            f"holds neither the {CLUSTER_CONFIGURATION.kind} nor the Deployment {NAMESPACE}/{INSTALLER} "
+            f"({len(others)} other objects); give it kubesphere-installer.yaml, cluster-configuration.yaml, or both.",
         )
     return others, configuration
 
@@ -176,15 +175,15 @@ def _definition(installer: Installer) -> dict[str, Any]:
     return {
         "apiVersion": f"apiextensions.k8s.io/{installer.crd_version}",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": CRD_NAME},
+        "metadata": {"name": f"{CLUSTER_CONFIGURATION.plural}.{CLUSTER_CONFIGURATION.group}"},
         "spec": {
-            "group": "installer.kubesphere.io",
+            "group": CLUSTER_CONFIGURATION.group,
             "versions": [version],
             "scope": "Namespaced",
             "names": {
-                "plural": "clusterconfigurations",
+                "plural": CLUSTER_CONFIGURATION.plural,
                 "singular": "clusterconfiguration",
-                "kind": KIND,
+                "kind": CLUSTER_CONFIGURATION.kind,
                 "shortNames": ["cc"],
             },
         },
@@ -203,7 +202,7 @@ def _deployment(installer: Installer, image: str, secrets: Mapping[str, Any]) ->
         mount["readOnly"] = True
     container["volumeMounts"] = [mount]
     pod = {
-        "serviceAccountName": NAME,
+        "serviceAccountName": INSTALLER,
         "containers": [container],
         "volumes": [{"hostPath": {"path": "/etc/localtime", "type": ""}, "name": "host-time"}],
         **{key: [dict(secret) for secret in value] for key, value in secrets.items()},
@@ -211,7 +210,7 @@ def _deployment(installer: Installer, image: str, secrets: Mapping[str, Any]) ->
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": {"app": installer.label}},
+        "metadata": {"name": INSTALLER, "namespace": NAMESPACE, "labels": {"app": installer.label}},
         "spec": {
             "replicas": 1,
             "selector": {"matchLabels": {"app": installer.label}},
@@ -253,11 +252,11 @@ def _name_of(item: Mapping[str, Any]) -> str:
 def _check_configuration(where: str, item: Mapping[str, Any]) -> None:
     """Refuse a ClusterConfiguration that ks-installer would not look at; so there can be only one."""
     seen = (item["apiVersion"], item["metadata"].get("namespace"), item["metadata"]["name"])
-    if seen != (API_VERSION, NAMESPACE, NAME):
+    if seen != (CLUSTER_CONFIGURATION.api_version, NAMESPACE, INSTALLER):
         raise ConfigurationError(
             where,
-            f"{_name_of(item)} of {item['apiVersion']} is not what ks-installer reads; it must be {KIND} "
-            f"{NAMESPACE}/{NAME} of {API_VERSION}.",
+            f"{_name_of(item)} of {item['apiVersion']} is not what ks-installer reads; it must be "
+            f"{CLUSTER_CONFIGURATION.title(INSTALLER, NAMESPACE)} of {CLUSTER_CONFIGURATION.api_version}.",
         )
     if not isinstance(item.get("spec"), Mapping):
         raise ConfigurationError(f"{where}.spec", f"{_name_of(item)} needs a mapping as its spec.")

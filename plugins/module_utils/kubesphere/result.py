@@ -12,6 +12,8 @@ from typing import Any
 from ..kube.resources import Object
 from ..kube.session import Session, Write
 
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # the object as kubectl applied it, with its secrets
+
 
 @dataclass
 class Result:
@@ -61,4 +63,6 @@ def _essential(item: Object | None) -> Object:
         return {}
     hidden = ("managedFields", "resourceVersion", "generation", "uid", "selfLink", "creationTimestamp")
     metadata = {key: value for key, value in (item.get("metadata") or {}).items() if key not in hidden}
+    if _LAST_APPLIED in (metadata.get("annotations") or {}):
+        metadata["annotations"] = {key: value for key, value in metadata["annotations"].items() if key != _LAST_APPLIED}
     return {**{key: value for key, value in item.items() if key != "status"}, "metadata": metadata}

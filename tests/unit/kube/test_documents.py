@@ -70,7 +70,7 @@ def test_what_is_refused_and_quickly(text: str, message: str) -> None:
 
 
 def test_one_document_is_not_two() -> None:
-    with pytest.raises(Malformed, match="^x has 2 documents, it should have one"):
+    with pytest.raises(Malformed, match=r"^x has 2 documents, it should have one"):
         load_one("a\n---\nb", "x")
 
 
@@ -101,7 +101,7 @@ def test_what_has_no_form_is_refused() -> None:
 
 def test_without_pyyaml_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "HAS_YAML", False)
-    with pytest.raises(Malformed, match="PyYAML is missing.*pip install PyYAML"):
+    with pytest.raises(Malformed, match=r"PyYAML is missing.*pip install PyYAML"):
         load_all("a", "x")
-    with pytest.raises(Malformed, match="PyYAML is missing.*pip install PyYAML"):
+    with pytest.raises(Malformed, match=r"PyYAML is missing.*pip install PyYAML"):
         dump_all([])

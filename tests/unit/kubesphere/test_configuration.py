@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.merge import merge, merge_patch
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere import configuration
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.configuration import (
     MISSING,
@@ -19,9 +20,6 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
     cluster_configuration,
     default_spec,
     differences,
-    masked,
-    merge,
-    merge_patch,
     same_meaning,
     would_be_recreated,
     would_break_installer,
@@ -293,20 +291,6 @@ class TestDifferences:
 
     def test_missing_shows_as_such(self) -> None:
         assert repr(MISSING) == "(missing)"
-
-    def test_masked(self) -> None:
-        value = {
-            "authentication": {"jwtSecret": SECRET, "adminPassword": ""},
-            "providers": [{"clientSecret": "x", "name": "y"}],
-            "accessTokenMaxAge": 0,
-        }
-        assert masked(value) == {
-            "authentication": {"jwtSecret": "***", "adminPassword": ""},
-            "providers": [{"clientSecret": "***", "name": "y"}],
-            "accessTokenMaxAge": 0,
-        }
-        assert masked(SECRET, "authentication.jwtSecret") == "***"
-        assert masked(MISSING, "authentication.jwtSecret") is MISSING
 
 
 class TestChecks:

@@ -1,0 +1,159 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An API server in a dictionary, for tests of what stands above the session."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.connection import Connection
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import KubeError, for_status
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.merge import merge_patch
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import Kind, Object
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.session import MERGE_PATCH, Session, identity
+
+Answer = Callable[[], Object]
+
+
+def item(kind: Kind, name: str, namespace: str | None = None, **fields: Any) -> Object:
+    """An object as it stands in a cluster."""
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **copy.deepcopy(fields)}
+
+
+class FakeSession(Session):
+    """A session, all of its logic included, whose requests end in a dictionary.
+
+    Attributes:
+        objects: what stands, by path.
+        answers: what other requests answer, by path.
+        logs: what text requests answer, by path.
+        requests: method and path of each request.
+        on_write: called after each write with the method and the object; plays the controllers.
+    """
+
+    def __init__(self, cluster: str = "one", *items: Object, planning: bool = False) -> None:
+        super().__init__(Connection(server="http://127.0.0.1:1"), cluster, planning=planning, patience=0)
+        self.objects: dict[str, Object] = {}
+        self.answers: dict[str, Answer] = {}
+        self.logs: dict[str, str] = {}
+        self.requests: list[tuple[str, str]] = []
+        self.on_write: Callable[[str, Object], None] = _nobody
+        self._versions = itertools.count(1)
+        for each in items:
+            self.put(each)
+
+    def put(self, each: Object) -> Object:
+        """Let an object stand, as it is given; nobody is told."""
+        kind, name, namespace = identity(each)
+        stored = merge_patch(each, {"metadata": {"resourceVersion": str(next(self._versions))}})
+        stored["metadata"].setdefault("uid", f"uid-of-{name}")
+        self.objects[kind.path(name, namespace)] = stored
+        return copy.deepcopy(stored)
+
+    def at(self, kind: Kind, name: str, namespace: str | None = None) -> Object:
+        """The object as it stands."""
+        return self.objects[kind.path(name, namespace)]
+
+    @property
+    def writes(self) -> list[tuple[str, str]]:
+        """The requests that were no reads."""
+        return [each for each in self.requests if each[0] != "GET"]
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        *,
+        what: str,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,  # noqa: ARG002 - the signature is the session's
+        patience: float | None = None,  # noqa: ARG002
+    ) -> Object:
+        """Answer from the dictionary."""
+        self.requests.append((method, path))
+        if path in self.answers:
+            return self.answers[path]()
+        if method == "POST":
+            return self._post(path, body or {}, what)
+        if method == "GET" and path not in self.objects and path.rsplit("/", 1)[-1] in self._plurals():
+            return self._collection(path, (query or {}).get("labelSelector", ""))
+        if path not in self.objects:
+            raise self._error(404, what)
+        if method == "DELETE":
+            removed = self.objects.pop(path)
+            self.on_write(method, removed)
+            return removed
+        if method == "PATCH":
+            assert content_type == MERGE_PATCH
+            wanted = ((body or {}).get("metadata") or {}).get("resourceVersion")
+            if wanted and wanted != self.objects[path]["metadata"]["resourceVersion"]:
+                raise self._error(409, what)
+            written = self.put(merge_patch(self.objects[path], body))
+            self.on_write(method, written)
+            return written
+        return copy.deepcopy(self.objects[path])
+
+    def text(
+        self,
+        path: str,
+        what: str,
+        query: Mapping[str, str] | None = None,  # noqa: ARG002
+    ) -> str:
+        """Answer a log."""
+        if path not in self.logs:
+            raise self._error(404, what)
+        return self.logs[path]
+
+    def watch(
+        self,
+        kind: Kind,
+        name: str,
+        namespace: str | None,
+        resource_version: str,
+        seconds: float,  # noqa: ARG002
+    ) -> Iterator[Object | None]:
+        """Give what stands, if it is another than was known; time does not pass."""
+        current = self.objects.get(kind.path(name, namespace))
+        if current is None or current["metadata"]["resourceVersion"] != resource_version:
+            yield copy.deepcopy(current)
+
+    def _post(self, path: str, body: Object, what: str) -> Object:
+        full = f"{path}/{(body.get('metadata') or {}).get('name')}"
+        if full in self.objects:
+            raise self._error(409, what)
+        written = self.put(body)
+        self.on_write("POST", written)
+        return written
+
+    def _plurals(self) -> set[str]:
+        return {path.rsplit("/", 2)[-2] for path in self.objects}
+
+    def _collection(self, path: str, selector: str) -> Object:
+        wanted = dict(pair.partition("=")[::2] for pair in selector.split(",") if pair)
+        plural = path.rsplit("/", 1)[-1]
+        prefix = path[: -len(plural)]
+        found = [
+            copy.deepcopy(each)
+            for at, each in self.objects.items()
+            if at.startswith(prefix) and at.rsplit("/", 2)[-2] == plural and _matches(each, wanted)
+        ]
+        return {"metadata": {"resourceVersion": "1"}, "items": found}
+
+    def _error(self, status: int, what: str) -> KubeError:
+        return for_status(status)(f"Failed to {what}: {status}", self.cluster, status=status)
+
+
+def _nobody(_method: str, _item: Object) -> None:
+    """No controller."""
+
+
+def _matches(each: Object, wanted: Mapping[str, str]) -> bool:
+    labels = each["metadata"].get("labels") or {}
+    return all(key in labels and value in ("", labels[key]) for key, value in wanted.items())
