@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -52,9 +53,7 @@ class Tool(ABC):
         """All of the command's environment; caches live in the given folder and are kept between runs."""
         # kubectl, curl and uri would ask a proxy for the sandbox's addresses.
         direct = {name: value for name, value in environment().items() if not name.lower().endswith("_proxy")}
-        kubectl = str(binaries.require("kubectl").parent)
-        home = {"HOME": str(folder), "TMPDIR": str(folder), "ANSIBLE_HOME": str(folder / "ansible")}
-        return {**direct, **home, "PATH": f"{kubectl}{os.pathsep}{direct['PATH']}"}
+        return {**direct, "HOME": str(folder), "TMPDIR": str(folder), "ANSIBLE_HOME": str(folder / "ansible")}
 
 
 class Ours(Tool):
@@ -84,18 +83,41 @@ class Kubectl(Tool):
     name = "kubectl"
 
     def prepare(self) -> None:
-        """See that the script's commands are there."""
-        binaries.prepare(["kubectl"])
+        """Take a kubectl of the clusters' own version: others ask more, and some are mere wrappers."""
         for command in ("curl", "openssl", "xargs"):
-            if binaries.find(command) is None:
+            if shutil.which(command) is None:
                 raise binaries.PreparationError(
                     f"{command} is missing, which the script with kubectl needs: install it"
                 )
+        if self._binary.exists():
+            return
+        package, work = binaries.PACKAGED["kubectl"], self._folder / "download"
+        work.mkdir(parents=True, exist_ok=True)
+        work.chmod(0o755)  # apt drops root's rights for a download
+        download = ["apt-get", "-o", "APT::Sandbox::User=root", "download", package]
+        binaries.run_step(f"download {package} for the comparison", download, cwd=work)
+        archive = next(work.glob("*.deb"))
+        binaries.run_step(f"unpack {package} for the comparison", ["dpkg-deb", "-x", archive, work])
+        (work / "usr" / "bin" / "kubectl").rename(self._binary)
+        shutil.rmtree(work)
 
     def versions(self) -> dict[str, str]:
         """Of kubectl."""
-        command = [str(binaries.require("kubectl")), "version", "--client", "-o", "json"]
-        return {"kubectl": json.loads(subprocess.check_output(command))["clientVersion"]["gitVersion"]}
+        answer = subprocess.check_output([str(self._binary), "version", "--client", "-o", "json"])
+        return {"kubectl": json.loads(answer)["clientVersion"]["gitVersion"]}
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """With that kubectl first on the path."""
+        inherited = super().environment(folder)
+        return {**inherited, "PATH": f"{self._folder}{os.pathsep}{inherited['PATH']}"}
+
+    @property
+    def _folder(self) -> Path:
+        return binaries.cache_dir() / "peers" / f"kubectl-{binaries.KUBERNETES_VERSION}"
+
+    @property
+    def _binary(self) -> Path:
+        return self._folder / "kubectl"
 
     def command(self, fleet: Fleet) -> list[str | Path]:
         """The script, for all members at a time."""

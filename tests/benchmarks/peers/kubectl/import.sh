@@ -12,7 +12,8 @@ export HOST_KUBECONFIG=$1
 members=$2 parallel=$3
 
 SYSTEM=kubesphere-system
-CLUSTERS=clusters.cluster.kubesphere.io
+# With the version: without it kubectl reads "cluster" as one, finds none, and discovers all API groups anew.
+CLUSTERS=clusters.v1alpha1.cluster.kubesphere.io
 KS_APISERVER="/api/v1/namespaces/$SYSTEM/services/:ks-apiserver:80/proxy"
 export SYSTEM CLUSTERS KS_APISERVER
 
