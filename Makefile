@@ -21,15 +21,20 @@ tools: ## Fetch the Python packages only: enough for lint, sanity, unit, oldest 
 	@$(PYTHON) -m tests.prepare venv oldest
 
 demo: prepare ## One host and two members as real clusters, installed and imported; left running
-	$(RUN)/python -m tests.sandbox up --members 2
-	$(RUN)/ansible-playbook -i inventories/sandbox kubesphere.multicluster.site
-	@$(RUN)/python -m tests.sandbox status
+	@printf '== Start the clusters (python -m tests.sandbox up --members 2)\n'
+	@$(RUN)/python -m tests.sandbox up --members 2
+	@printf '\n== Install and import (ansible-playbook -i inventories/sandbox kubesphere.multicluster.site)\n'
+	@$(RUN)/ansible-playbook -i inventories/sandbox kubesphere.multicluster.site
+	@printf '== The members, as the host knows them (kubectl get clusters.cluster.kubesphere.io)\n'
 	@$(KUBECTL) --kubeconfig .sandbox/host.kubeconfig get clusters.cluster.kubesphere.io
-	@printf '\nLook around with $(KUBECTL) --kubeconfig FILE, FILE being one of:\n'; printf '  %s\n' .sandbox/*.kubeconfig
-	@printf 'Take it down with: make demo-clean\n'
+	@printf '\nLook around:   $(KUBECTL) --kubeconfig .sandbox/host.kubeconfig get pods -A\n'
+	@printf 'Kubeconfigs:  '; printf ' %s' .sandbox/*.kubeconfig; printf '\n'
+	@printf 'Processes:     build/venv/bin/python -m tests.sandbox status\n'
+	@printf 'Take it down:  make demo-clean\n'
+	@printf 'What of it is real, and what a stand-in plays: README.md\n'
 
 demo-clean: tools ## Take the demo's clusters down
-	$(RUN)/python -m tests.sandbox down
+	@$(RUN)/python -m tests.sandbox down
 
 test: prepare ## Everything: lint, sanity, unit, oldest, integration, molecule, build
 	@$(RUN)/python -m tests.check

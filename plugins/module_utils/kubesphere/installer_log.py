@@ -81,7 +81,7 @@ def read(session: Session, label: str, since: str = "") -> InstallerState:
 
 def parse(text: str) -> InstallerState:
     """What a log says of the run that it ends with."""
-    doing, failure, finished, begun, fatal = "it has not begun", "", False, False, ""
+    doing, failure, finished, begun, fatal = "no run shows in its log yet", "", False, False, ""
     for line in (raw.strip() for raw in text.splitlines()):
         details = _FATAL.search(line)
         failed = _TASK_FAILED.match(line)
