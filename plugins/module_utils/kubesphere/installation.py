@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..kube.errors import Conflict, KubeError
-from ..kube.merge import merge_patch, missing_from
+from ..kube.merge import merge, merge_patch, missing_from
 from ..kube.objects import ensure
 from ..kube.pods import deployment_problem, worst_pod
 from ..kube.resources import DEPLOYMENT, Object, of
@@ -258,8 +258,8 @@ class _Installation:
 
     def _changes(self, found: Installed) -> dict[str, Any]:
         """The merge patch for the spec; empty if it means already what is wanted."""
-        values = configuration.merge(self._required_defaults(found), _manifest_values(self.wanted))
-        values = configuration.merge(values, _values(self.release, self.wanted))
+        values = merge(self._required_defaults(found), _manifest_values(self.wanted))
+        values = merge(values, _values(self.release, self.wanted))
         own: dict[str, Any] = {"multicluster": {"clusterRole": self.wanted.cluster_role}}
         if self.wanted.host_cluster_name:
             own["multicluster"]["hostClusterName"] = self.wanted.host_cluster_name
@@ -270,7 +270,7 @@ class _Installation:
         configuration.cluster_configuration(
             self.release, self.wanted.cluster_role, _revealed(secret), _values(self.release, self.wanted)
         )
-        wanted_spec = configuration.merge(configuration.merge(found.spec, values), own)
+        wanted_spec = merge(merge(found.spec, values), own)
         return missing_from(found.spec, wanted_spec, whole_lists=True) or {}
 
     def _required_defaults(self, found: Installed) -> dict[str, Any]:
@@ -289,7 +289,7 @@ class _Installation:
                     value = value.get(key) if isinstance(value, dict) else None
                 for key in reversed(keys):
                     value = {key: value}
-                missing = configuration.merge(missing, value)
+                missing = merge(missing, value)
         return missing
 
     def _secret_to_set(self, found: Installed) -> Secret | None:
@@ -536,7 +536,7 @@ _TARGET = Target(CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE)
 def _values(release: Release, wanted: Wanted) -> dict[str, Any]:
     """The user's values, the registry's included."""
     registry = installer.registry_values(release, registry=wanted.registry, image_namespace=wanted.image_namespace)
-    return configuration.merge(registry, wanted.configuration)
+    return merge(registry, wanted.configuration)
 
 
 def _manifest_values(wanted: Wanted) -> dict[str, Any]:
