@@ -131,8 +131,10 @@ def test_check_mode_reports_nothing_on_an_installed_fleet(
     assert audit.writes() == {}
 
 
-def change(controller: Controller, fleet: Fleet, host: Cluster) -> Run:
+def change(controller: Controller, before: Fleet, fleet: Fleet, host: Cluster) -> Run:
     """Change one Cluster by one write, foretold by a check run and followed by a run that does nothing."""
+    settled = controller.playbook("import", before)
+    assert settled.status == 0, settled.output
     foretold = controller.playbook("import", fleet, "--check", "--diff")
     audit = Audit([host])
     run = controller.playbook("import", fleet, "--diff")
@@ -157,7 +159,7 @@ def test_labels_and_annotations_change_in_place_by_one_write(
         kubesphere_creator="admin",
         kubesphere_labels={"tier": "silver"},
     )
-    run = change(controller, wanted, host)
+    run = change(controller, installed, wanted, host)
     assert run.actions == ["patch Cluster member-1 on host: the inventory says so"]
     after = host.api.get(f"{CLUSTERS}/member-1")
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
@@ -178,7 +180,7 @@ def test_kubeconfig_changes_in_place_by_one_write(
     before = host.api.get(f"{CLUSTERS}/member-1")
     other = member.kubeconfig_for("another-admin", ["system:masters"])
     wanted = installed.with_member("member-1", kubesphere_member_kubeconfig=str(other))
-    run = change(controller, wanted, host)
+    run = change(controller, installed, wanted, host)
     [result] = run.of("member")
     assert (result["verified"], result["nodes"]) == (True, 1)
     shown = json.dumps(result["diff"])
@@ -220,6 +222,7 @@ def test_third_cluster_joins_later(
 def test_playbooks_stand_alone(
     controller: Controller, installed: Fleet, clusters: dict[str, Cluster], playbook: str, modules: set[str]
 ) -> None:
+    controller.playbook("import", installed)
     audit = Audit(clusters.values())
     run = controller.playbook(playbook, installed)
     assert run.status == 0, run.output
