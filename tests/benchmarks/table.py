@@ -47,7 +47,8 @@ class Figures:
 def render(samples: Iterable[Sample]) -> str:
     """All tables."""
     figures = Figures(samples)
-    return "\n\n".join((_costs(figures), _requests(figures)))
+    tables = (_costs(figures), _growth(figures), _requests(figures))
+    return "\n\n".join(text for text in tables if text)
 
 
 def _costs(figures: Figures) -> str:
@@ -65,6 +66,28 @@ def _costs(figures: Figures) -> str:
             )
         )
     return _aligned(rows)
+
+
+def _growth(figures: Figures) -> str:
+    """What each further member costs, between the smallest and the largest fleet: a tool's start is not in it."""
+    sizes = sorted({members for members, _, _ in figures.keys})
+    smallest, largest = sizes[0], sizes[-1]
+    if smallest == largest:
+        return ""
+    rows: list[Row] = [("EACH FURTHER MEMBER", "TOOL", "WALL s", "CPU s", "OURS:IT WALL", "OURS:IT CPU")]
+    own: dict[str, list[float]] = {}
+    for members, step, tool in figures.keys:
+        if members != largest or step == INSTALL:
+            continue
+        slopes = [
+            (figures.value((largest, step, tool), figure) - figures.value((smallest, step, tool), figure))
+            / (largest - smallest)
+            for figure in (_wall, _cpu)
+        ]
+        ours = own.setdefault(step, slopes)
+        ratios = ["" if ours is slopes else f"{mine / its:.3f}" for mine, its in zip(ours, slopes, strict=True)]
+        rows.append((step, tool, *(f"{slope:.3f}" for slope in slopes), *ratios))
+    return _aligned(rows, left=(0, 1))
 
 
 def _requests(figures: Figures) -> str:
