@@ -50,7 +50,7 @@ def member_table(members: Sequence[Mapping[str, Any]], expected: Mapping[str, st
     """
     known = {member["name"] for member in members}
     absent = [{"name": own or name, "problem": "not imported"} for name, own in expected.items()]
-    rows = [("CLUSTER", "ROLE", "CONNECTION", "KUBERNETES", "KUBESPHERE", "NODES", "STATE")]
+    rows: list[tuple[str, ...]] = [("CLUSTER", "ROLE", "CONNECTION", "KUBERNETES", "KUBESPHERE", "NODES", "STATE")]
     for member in [*members, *(each for each in absent if each["name"] not in known)]:
         fields = ("name", "cluster_role", "connection", "kubernetes_version", "kubesphere_version", "nodes")
         cells = [_cell(member.get(field)) for field in fields]
