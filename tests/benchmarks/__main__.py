@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from tests.prepare import ROOT
 from tests.sandbox.binaries import PreparationError
 from tests.sandbox.cluster import ClusterError
 from tests.sandbox.network import NetworkError
-from tests.sandbox.sandbox import SandboxError
+from tests.sandbox.sandbox import Sandbox, SandboxError, names_for
 
 _FAILURES = (BenchmarkError, FleetError, PreparationError, SandboxError, ClusterError, NetworkError)
 
@@ -78,12 +79,19 @@ def _terminated(*_: object) -> NoReturn:
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
     for tool in options.tools:
         tool.prepare()
-    before, bench = machine(), Bench(options.state, _say)
-    with bench.fleet() as grow:
+    work = options.state / "tools"
+    before, bench = machine(), Bench(work, _say)
+    try:
         for members in options.members:
-            fleet = grow(members)
+            sandbox = Sandbox(options.state, names_for(members), say=_say)
+            sandbox.up()
+            fleet = Fleet(sandbox, work)
+            bench.install(fleet)
             bench.compare(fleet, options.tools, options.repeat)
         versions = _versions(fleet, options.tools)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        Sandbox(options.state).down()
     print(table.render(bench.samples))
     print(f"\n{_NOTE.format(repeat=options.repeat, cores=before['cores'])}")
     print(", ".join(f"{name} {version}" for name, version in versions.items()))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ from typing import Any
 from tests.benchmarks.fleet import Fleet, Requests
 from tests.benchmarks.meter import Usage, measure
 from tests.benchmarks.tools import Ours, Tool
-from tests.sandbox.sandbox import Sandbox, names_for
 
 FIRST, SECOND = "first import", "second run"
 """The steps that all tools are measured in."""
@@ -62,38 +59,32 @@ class Sample:
 
 
 class Bench:
-    """Measures tools on one sandbox.
+    """Measures tools on fleets.
 
     Attributes:
         samples: what has been measured so far.
     """
 
-    def __init__(self, state: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, work: Path, say: Callable[[str], None]) -> None:
         """Prepare nothing yet.
 
         Args:
-            state: state folder of the sandbox.
+            work: folder for the tools' caches and output.
             say: told what is being done.
         """
         self.samples: list[Sample] = []
-        self._state = state
-        self._work = state / "tools"
+        self._work = work
         self._say = say
 
-    @contextmanager
-    def fleet(self) -> Iterator[Callable[[int], Fleet]]:
-        """Have a fleet: gives a function that makes it a number of members large. Nothing of it stays in the end."""
-        try:
-            yield self._grow
-        finally:
-            shutil.rmtree(self._work, ignore_errors=True)
-            Sandbox(self._state).down()
+    def install(self, fleet: Fleet) -> None:
+        """Have KubeSphere installed where it is not; measured, but compared with nothing."""
+        self.measure(fleet, Ours("install"), INSTALL)
 
     def compare(self, fleet: Fleet, tools: Sequence[Tool], repeat: int) -> None:
         """Measure the tools on a fleet, taking turns.
 
         Args:
-            fleet: KubeSphere is installed on all of it.
+            fleet: one with KubeSphere.
             tools: they.
             repeat: number of rounds.
 
@@ -132,13 +123,6 @@ class Bench:
         self._say(f"{len(fleet.members)} members: {tool.name}, to warm up")
         fleet.reset()
         self._run(fleet, tool)
-
-    def _grow(self, members: int) -> Fleet:
-        sandbox = Sandbox(self._state, names_for(members), say=self._say)
-        sandbox.up()
-        fleet = Fleet(sandbox, self._work)
-        self.measure(fleet, Ours("install"), INSTALL)
-        return fleet
 
     def _run(self, fleet: Fleet, tool: Tool) -> Usage:
         folder = self._work / tool.name

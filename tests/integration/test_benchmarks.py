@@ -1,0 +1,65 @@
+"""The benchmark runs, and the product asks the API servers no more than it does today."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmarks import table
+from tests.benchmarks.bench import FIRST, SECOND, SITE, Bench, Sample
+from tests.benchmarks.fleet import Fleet
+from tests.benchmarks.tools import TOOLS
+from tests.sandbox.cluster import Cluster
+from tests.sandbox.sandbox import Sandbox
+
+Samples = dict[tuple[str, str], Sample]
+
+
+@pytest.fixture(scope="module")
+def samples(
+    product_sandbox: Sandbox, clusters: dict[str, Cluster], tmp_path_factory: pytest.TempPathFactory
+) -> Samples:
+    """One round of two tools, by tool and step."""
+    assert clusters  # they are without KubeSphere now
+    tools = [TOOLS["ours"], TOOLS["kubectl"]]
+    for tool in tools:
+        tool.prepare()
+    folder = tmp_path_factory.mktemp("benchmark")
+    fleet, bench = Fleet(product_sandbox, folder), Bench(folder, print)
+    bench.install(fleet)
+    bench.compare(fleet, tools, repeat=1)
+    print(table.render(bench.samples))
+    return {(sample.tool, sample.step): sample for sample in bench.samples}
+
+
+def _without_waiting(sample: Sample) -> int:
+    """Requests to the host, less those whose number depends on how quick KubeSphere is."""
+    waiting = ("watch clusters", "get services/proxy")
+    return sum(number for what, number in sample.host.listed.items() if not what.startswith(waiting))
+
+
+def test_import_asks_no_more_than_it_did(samples: Samples) -> None:
+    first = samples["ours", FIRST]
+    assert _without_waiting(first) <= 7 * first.members
+    assert first.member.total <= 3 * first.members
+    assert first.writes == first.members
+
+
+def test_second_run_asks_little_and_writes_nothing(samples: Samples) -> None:
+    second = samples["ours", SECOND]
+    assert second.host.total <= 4 * second.members
+    assert second.member.total <= second.members
+    assert second.writes == 0
+    assert samples["ours", SITE].writes == 0
+
+
+def test_peer_does_the_same(samples: Samples) -> None:
+    # That both came to the same end is checked by the benchmark itself.
+    assert samples["kubectl", FIRST].writes == samples["kubectl", FIRST].members
+    assert samples["kubectl", SECOND].writes == 0
+
+
+def test_figures_are_counted(samples: Samples) -> None:
+    for sample in samples.values():
+        assert 0 < sample.usage.cpu < 60
+        assert 10 << 20 < sample.usage.largest < 1 << 30
+        assert sample.host.total > 0
