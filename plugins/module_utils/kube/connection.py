@@ -170,8 +170,11 @@ def _credentials(
 ) -> tuple[Secret | None, str | None, Secret | None, tuple[str, Secret] | None]:
     """Token, client certificate, client key, user name with password. Options replace the kubeconfig's credential."""
     certificate, key = _file(options, "client_cert"), _file(options, "client_key")
+    if bool(certificate) != bool(key):
+        given, absent = ("client_cert", "client_key") if certificate else ("client_key", "client_cert")
+        raise ConnectionOptionError(f"{given} is given without {absent}", hint=f"Give {absent} too, or neither.")
     if options.get("api_key"):
-        return Secret(str(options["api_key"])), certificate, Secret(key) if key else None, None
+        return _token(str(options["api_key"]), "api_key"), certificate, Secret(key) if key else None, None
     if options.get("username") and options.get("password") is not None:
         return None, certificate, None, (str(options["username"]), Secret(str(options["password"])))
     if certificate and key:
@@ -181,17 +184,26 @@ def _credentials(
     if context.user.get("exec") or context.user.get("auth-provider"):
         return _plugin_credentials(context)
     token, key = context.token(), context.inline("user", "client-key")
+    where = f"the token of context {context.name!r}"
     basic = (
         (str(context.user["username"]), Secret(str(context.user.get("password", ""))))
         if context.user.get("username")
         else None
     )
     return (
-        Secret(token) if token else None,
+        _token(token, where) if token else None,
         context.inline("user", "client-certificate"),
         Secret(key) if key else None,
         basic,
     )
+
+
+def _token(value: str, where: str) -> Secret:
+    """A token without the line end of the file that it came from; one that no header takes would be shown in an error."""
+    token = value.strip()
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ConnectionOptionError(f"{where} has characters that no token has", hint="Give the token alone.")
+    return Secret(token)
 
 
 def _plugin_credentials(

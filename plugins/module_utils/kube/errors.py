@@ -80,14 +80,14 @@ class Invalid(KubeError):
 
 
 class ServerError(KubeError):
-    """5xx, or an answer that is none."""
+    """5xx, 429, or an answer that is none: the server's trouble, not the request's."""
 
 
 class WaitTimeout(KubeError):
     """A wait reached its deadline; the message says what was still missing."""
 
 
-_BY_STATUS = {401: Unauthorized, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Gone, 400: Invalid, 422: Invalid}
+_BY_STATUS = {401: Unauthorized, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Gone, 429: ServerError}
 
 
 def for_status(status: int) -> type[KubeError]:

@@ -72,7 +72,9 @@ def worst_pod(session: Session, deployment: Object) -> str:
 def _container_problem(container: Object) -> str:
     state = container.get("state") or {}
     waiting = state.get("waiting") or {}
-    ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
+    ended = state.get("terminated") or {}
+    if not ended and not container.get("ready"):  # a former end is history once it works again
+        ended = (container.get("lastState") or {}).get("terminated") or {}
     if waiting.get("reason") in (None, "PodInitializing", "ContainerCreating"):
         waiting = {}
     if waiting.get("reason") == "CrashLoopBackOff" or (not waiting and ended.get("exitCode")):

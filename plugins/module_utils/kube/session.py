@@ -168,8 +168,10 @@ class Session:
                 if missing_ok:
                     return Listing([], "")
                 raise
-            except Gone:  # a page token lives for some minutes only: begin again
-                items, query = [], {key: value for key, value in query.items() if key != "continue"}
+            except Gone:  # a page token lives for some minutes only: begin again, with all on one page
+                if "limit" not in query:
+                    raise
+                items, query = [], {key: value for key, value in query.items() if key == "labelSelector"}
                 continue
             items += page.get("items") or []
             metadata = page.get("metadata") or {}
@@ -210,8 +212,10 @@ class Session:
                 raise self._refused(what, response.status, response.read())
             for line in _lines(response):
                 event = json.loads(line)
+                if not isinstance(event, dict):
+                    raise ValueError("an event is no JSON object")
                 if event.get("type") == "ERROR":
-                    raise self._refused(what, int(event["object"].get("code", 500)), line)
+                    raise self._refused(what, int((event.get("object") or {}).get("code", 500)), line)
                 yield None if event.get("type") == "DELETED" else event["object"]
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise self._unreachable(what, error) from None
@@ -474,7 +478,6 @@ def _pool(connection: Connection) -> Any:
     if connection.tls_server_name:
         settings["server_hostname"] = connection.tls_server_name
     if not connection.verify:
-        settings["assert_hostname"] = False
         settings["cert_reqs"] = "CERT_NONE"
         # The task warns once, by name of the cluster; urllib3 would warn at each request.
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)

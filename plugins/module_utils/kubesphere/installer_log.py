@@ -98,7 +98,7 @@ def parse(text: str) -> InstallerState:
         elif _ENDED in line:
             finished, failure, doing = True, "", "its run has ended"
         elif task:
-            doing, finished, begun, failure = task["task"], False, True, ""
+            doing, finished, begun, failure, fatal = task["task"], False, True, "", ""
         elif _MILESTONE.match(line):
             doing, finished, begun = line, False, True
         elif failure and '"msg":' in line:
