@@ -55,7 +55,12 @@ BINARIES = {
     "ks-controller-manager": {"": "controller-manager"},
     "tower": {"proxy": "proxy", "agent": "agent"},
 }
-"""Image name -> name of the container's command ("" is any) -> file in KUBESPHERE_ASSETS."""
+"""Image name -> name of the container's command ("" is any) -> file in KUBESPHERE_ASSETS. What the folder lacks is
+played by the stand-in, each program for itself."""
+
+BINARY_ARGUMENTS = {"controller-manager": ("--controllers=cluster",)}
+"""What a real binary is told here beyond the container's arguments: the other controllers look after projects, users
+and applications, and each of them wants definitions and caches that no test looks at."""
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "alpine": ("/bin/sh",),
@@ -132,7 +137,8 @@ def resolve(image: str, command: Sequence[str], args: Sequence[str], assets: Pat
     name = base_name(image)
     own = (*command, *args)
     if assets and (binary := _binary(name, own)) and (assets / binary).exists():
-        return Program(Kind.BINARY, (str(assets / binary), *(own[1:] if command else args)))
+        given = own[1:] if command else args
+        return Program(Kind.BINARY, (str(assets / binary), *given, *BINARY_ARGUMENTS.get(binary, ())))
     if name in STAND_INS:
         passed = own if name in TAKES_COMMAND else ()
         return Program(Kind.STAND_IN, (sys.executable, "-m", STAND_INS[name], *passed))

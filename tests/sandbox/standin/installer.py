@@ -205,7 +205,7 @@ class Installer:
         pause = float(wanted.get("duration", 1.5)) * share / 2
         stopping.wait(pause)
         if wanted.get("fail") == phase:
-            return f"told to fail in {phase}"
+            return str(wanted.get("message", f"told to fail in {phase}"))
         try:
             action()
         except (TaskFailed, settings.MissingValue) as error:
@@ -336,12 +336,13 @@ class Installer:
         return certificate
 
     def _await_definitions(self) -> None:
+        """Wait until what the accounts are made of is served."""
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and not stopping.is_set():
-            if self.api.find("/apis/iam.kubesphere.io/v1alpha2/users") is not None:
-                return
-            stopping.wait(0.1)
-        raise TaskFailed('no matches for kind "User" in version "iam.kubesphere.io/v1alpha2"')
+        for item in manifests.accounts():
+            while self.api.find(_collection(item)) is None:
+                if time.monotonic() > deadline or stopping.is_set():
+                    raise TaskFailed(f'no matches for kind "{item["kind"]}" in version "{item["apiVersion"]}"')
+                stopping.wait(0.1)
 
     # The parallel part: getResultInfo.
 
@@ -519,10 +520,10 @@ class Installer:
         """What ``kubectl apply`` does with a manifest whose fields never go away."""
         collection, name = _collection(item), item["metadata"]["name"]
         applied = json.dumps(item, separators=(",", ":")) + "\n"
-        metadata = {**item["metadata"], "annotations": {LAST_APPLIED: applied}}
-        if item["kind"] == "CustomResourceDefinition":
-            metadata["annotations"] = {}  # its schema may be larger than an annotation
-        body = {**item, "metadata": metadata}
+        annotations = dict(item["metadata"].get("annotations") or {})
+        if item["kind"] != "CustomResourceDefinition":  # whose schema may be larger than an annotation
+            annotations[LAST_APPLIED] = applied
+        body = {**item, "metadata": {**item["metadata"], "annotations": annotations}}
         if self.api.find(f"{collection}/{name}") is None:
             self._create(collection, body)
         else:

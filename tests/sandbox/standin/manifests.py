@@ -19,6 +19,7 @@ from tests.sandbox.standin.runtime import NAMESPACE
 FEDERATION = "kube-federation-system"
 WEBHOOK_CERTIFICATE = "ks-controller-manager-webhook-cert"
 WEBHOOK_PATH = "/validate-cluster-kubesphere-io-v1alpha1"
+TOWER_PORT = 8080
 
 
 def images(release: Release, spec: dict[str, Any]) -> dict[str, str]:
@@ -178,7 +179,10 @@ def webhook(authority: bytes) -> Object:
 def tower(release: Release, spec: dict[str, Any]) -> list[Object]:
     """The proxy's Deployment and Service (roles/ks-multicluster/templates/tower.yaml.j2)."""
     labels = {"app": "tower", "app.kubernetes.io/name": "tower"}
+    port = tower_port()
     command = ["/proxy", "--ca-cert=/ca.crt", "--ca-key=/ca.key", "--v=2" if release.line == (3, 0) else "--v=4"]
+    if port != TOWER_PORT:
+        command.append(f"--port={port}")
     if (3, 1) <= release.line <= (3, 3):
         command.append("--leader-elect=true")
     container: dict[str, Any] = {
@@ -191,7 +195,7 @@ def tower(release: Release, spec: dict[str, Any]) -> list[Object]:
     if release.line > (3, 0):
         container["readinessProbe"] = {
             "failureThreshold": 3,
-            "httpGet": {"path": "/health", "port": 8080, "scheme": "HTTP"},
+            "httpGet": {"path": "/health", "port": port, "scheme": "HTTP"},
             "initialDelaySeconds": 3,
             "periodSeconds": 10,
             "timeoutSeconds": 1,
@@ -219,13 +223,22 @@ def tower(release: Release, spec: dict[str, Any]) -> list[Object]:
             {"app": "tower"},
             spec={
                 "externalTrafficPolicy": "Cluster",
-                "ports": [{"port": 8080, "protocol": "TCP", "targetPort": 8080}],
+                "ports": [{"port": TOWER_PORT, "protocol": "TCP", "targetPort": port}],
                 "selector": {"app": "tower"},
                 "sessionAffinity": "None",
                 "type": "LoadBalancer",
             },
         ),
     ]
+
+
+def tower_port() -> int:
+    """The port that tower's pod listens on.
+
+    Pods of a cluster share one address here, and the metrics of the real controller-manager hold 8080 with no option
+    to change that. The Service's own port, which is all that anybody sees, stays the same.
+    """
+    return 18080 if Path(_assets(), "controller-manager").exists() else TOWER_PORT
 
 
 def federation(release: Release, spec: dict[str, Any], nodes: int) -> list[Object]:
@@ -268,17 +281,39 @@ def federation_definitions() -> list[Object]:
 
 
 def _given_definitions() -> list[Object]:
-    folder = Path(os.environ.get("KUBESPHERE_ASSETS") or "/nonexistent", "crds")
+    folder = Path(_assets(), "crds")
     files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
     documents = [document for path in files for document in yaml.safe_load_all(path.read_text())]
-    return [document for document in documents if (document or {}).get("kind") == "CustomResourceDefinition"]
+    found = [document for document in documents if (document or {}).get("kind") == "CustomResourceDefinition"]
+    for definition in found:
+        for version in definition["spec"]["versions"]:
+            _accept_empty_texts(version["schema"]["openAPIV3Schema"])
+    return found
+
+
+def _assets() -> str:
+    return os.environ.get("KUBESPHERE_ASSETS") or "/nonexistent"
+
+
+def _accept_empty_texts(schema: Any) -> None:
+    """Make every text of a schema nullable.
+
+    An API server 1.20 built with a Go newer than its own takes "" for null where the schema says string; no definition
+    of KubeSphere's has ``nullable``, and its API servers take "".
+    """
+    if isinstance(schema, list):
+        for part in schema:
+            _accept_empty_texts(part)
+    elif isinstance(schema, dict):
+        if schema.get("type") == "string":
+            schema["nullable"] = True
+        for part in schema.values():
+            _accept_empty_texts(part)
 
 
 def _cluster_definition(release: Release) -> Object:
     """The Cluster definition: no status subresource, no enum, nothing required but a condition's type and status."""
-    # An API server 1.20 built with a Go newer than its own takes "" for null where the schema says string; the real
-    # definition has no ``nullable``, and its API servers take "".
-    text: dict[str, Any] = {"type": "string", "nullable": True}
+    text: dict[str, Any] = {"type": "string"}
     truth, number = {"type": "boolean"}, {"type": "integer"}
     connection = {
         **dict.fromkeys(("kubernetesAPIEndpoint", "kubesphereAPIEndpoint", "token", "type"), text),
@@ -322,6 +357,7 @@ def _cluster_definition(release: Release) -> Object:
             "status": {"type": "object", "properties": status},
         },
     }
+    _accept_empty_texts(definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
     return definition
 
 

@@ -6,6 +6,7 @@ yet; the agent says so and waits.
 
 from __future__ import annotations
 
+import argparse
 import socket
 import socketserver
 import sys
@@ -14,7 +15,6 @@ from typing import Any
 
 from tests.sandbox.standin.runtime import log, run, stopping
 
-PORT = 8080
 PAGES = {"/health": b"OK\n", "/version": b"v0.2.1"}
 
 
@@ -46,8 +46,11 @@ def main() -> None:
         log("the agent's tunnel is not played yet")
         stopping.wait()
         return
-    log(f"listening on {PORT}")
-    _Server(("0.0.0.0", PORT), _Handler).serve_forever()
+    parser = argparse.ArgumentParser(description="plays the pod tower")
+    parser.add_argument("--port", type=int, default=8080)
+    port = parser.parse_known_args()[0].port
+    log(f"listening on {port}")
+    _Server(("0.0.0.0", port), _Handler).serve_forever()
 
 
 if __name__ == "__main__":
