@@ -263,8 +263,8 @@ class _Installation:
         own: dict[str, Any] = {"multicluster": {"clusterRole": self.wanted.cluster_role}}
         if self.wanted.host_cluster_name:
             own["multicluster"]["hostClusterName"] = self.wanted.host_cluster_name
-        secret = self._secret_to_set(found)
-        if secret:
+        secret = self._fleet_secret()
+        if secret and not self._in_force(secret, found):
             own["authentication"] = {"jwtSecret": secret.reveal()}
         # Checked as for a first installation, with what stands as the base.
         configuration.cluster_configuration(
@@ -292,15 +292,18 @@ class _Installation:
                 missing = merge(missing, value)
         return missing
 
-    def _secret_to_set(self, found: Installed) -> Secret | None:
-        """The jwtSecret that the ClusterConfiguration lacks; None where the right one is in force."""
+    def _fleet_secret(self) -> Secret | None:
+        """The jwtSecret that the cluster must have; None for a host whose own one is as good as any."""
         if self.wanted.jwt_secret is None and self.wanted.cluster_role == "host":
             return None
-        wanted = self.wanted.jwt_secret or self._secret_of_host()
+        return self.wanted.jwt_secret or self._secret_of_host()
+
+    def _in_force(self, secret: Secret, found: Installed) -> bool:
+        """Whether the cluster has a jwtSecret already."""
         if found.jwt_secret:
-            return None if found.jwt_secret == wanted.reveal() else wanted
+            return found.jwt_secret == secret.reveal()
         config = kubesphere_config.read(self.session)
-        return None if config and config.jwt_secret == wanted else wanted
+        return bool(config and config.jwt_secret == secret)
 
     def _secret_of_host(self) -> Secret:
         """The fleet's jwtSecret, which the host keeps."""
