@@ -119,6 +119,7 @@ def unfinished(session: Session, release: Release, installed: Installed) -> str:
 
 def installer_state(session: Session, release: Release, installed: Installed) -> installer_log.InstallerState:
     """What ks-installer has been doing since the spec was last written."""
+    session.redactor.add(installed.jwt_secret)  # a failed task may print its command line
     label = release.installer.label if release.installer else INSTALLER
     return installer_log.read(session, label, installed.spec_time)
 

@@ -52,7 +52,7 @@ class InstallerState:
 
 
 def read(session: Session, label: str, since: str = "") -> InstallerState:
-    """Look at the installer.
+    """Look at the installer; secrets that the session knows are masked.
 
     Args:
         session: the cluster.
@@ -69,14 +69,14 @@ def read(session: Session, label: str, since: str = "") -> InstallerState:
     pod = max(living, key=lambda each: str(each["metadata"].get("creationTimestamp", "")))
     problem = pod_problem(pod)
     if problem:
-        return InstallerState(problem)
+        return InstallerState(session.redactor.text(problem))
     query = {"tailLines": str(_TAIL), **({"sinceTime": since} if since else {})}
     name = pod["metadata"]["name"]
     try:
         text = session.text(f"{POD.path(name, NAMESPACE)}/log", f"read the log of pod {name}", query)
     except KubeError as error:
         return InstallerState(f"its log cannot be read ({error.message})")
-    return parse(text)
+    return parse(session.redactor.text(text))
 
 
 def parse(text: str) -> InstallerState:
