@@ -47,18 +47,24 @@ def role_names(root: Path = ROOT) -> list[str]:
 def readme(role: str, root: Path = ROOT) -> str:
     """What roles/<role>/README.md has to say."""
     specs = _load(root / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]
-    main = specs["main"]
+    name = _entry_point_of(specs)
+    main = specs[name]
     parts = [
         "<!-- Generated: python -m tests.check.role_readmes --write -->",
         f"# {COLLECTION}.{role}",
         f"{main['short_description']}.",
         *map(_markdown, _texts(main)),
     ]
-    others = {name: spec for name, spec in specs.items() if name != "main"}
+    others = {other: spec for other, spec in specs.items() if other != name}
     if others:
-        parts += ["## Parts", "\n".join(_entry_point(name, spec) for name, spec in others.items())]
+        parts += ["## Parts", "\n".join(_entry_point(other, spec) for other, spec in others.items())]
     parts += ["## Variables", *_variables(role, root), "## Example", *_examples(role, root)]
     return "\n\n".join(parts) + "\n"
+
+
+def _entry_point_of(specs: dict[str, Any]) -> str:
+    """The entry point that a role is described by: main, or the only one."""
+    return "main" if "main" in specs else next(iter(specs))
 
 
 def check(root: Path = ROOT) -> list[Result]:
@@ -169,7 +175,7 @@ def _examples(role: str, root: Path) -> Iterator[str]:
     if role == VARIABLES:
         yield "An inventory:"
         yield _block(root / "inventories" / "fleet" / "hosts.yml")
-        yield "A role of your own gets the variables, checked, by a dependency in its `meta/main.yml`:"
+        yield "A role of your own gets the variables by a dependency in its `meta/main.yml` (preflight checks them):"
         yield f"```yaml\ndependencies:\n  - role: {COLLECTION}.{VARIABLES}\n```"
         return
     for playbook in sorted((root / "playbooks").glob("*.yml")):
@@ -203,7 +209,7 @@ def _texts(item: dict[str, Any]) -> list[str]:
 
 def _options(role: str, root: Path) -> dict[str, dict[str, Any]]:
     specs = _load(root / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]
-    return dict(specs["main"].get("options") or {})
+    return dict(specs[_entry_point_of(specs)].get("options") or {})
 
 
 def _defaults(role: str, root: Path) -> dict[str, Any]:

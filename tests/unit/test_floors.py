@@ -26,7 +26,6 @@ TOP = ["action", "modules", "filter", "inventory", "callback", "lookup"]
 SLEEPERS = {
     "plugins/module_utils/kube/wait.py",  # the wait loop
     "plugins/module_utils/kube/session.py",  # the pause before a request is sent again
-    "plugins/module_utils/kubesphere/installation.py",  # the same, while a new kind is not served yet
 }
 
 SHELL = ("os.system", "os.popen", "subprocess")

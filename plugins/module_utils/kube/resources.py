@@ -37,6 +37,11 @@ class Kind:
         """Its API group; empty for the core."""
         return self.api_version.rpartition("/")[0]
 
+    @property
+    def definition(self) -> str:
+        """Name of the CustomResourceDefinition that makes a custom kind."""
+        return f"{self.plural}.{self.group}"
+
     def path(self, name: str | None = None, namespace: str | None = None) -> str:
         """Path of one object, or of the collection where no name is given (all namespaces where none is given)."""
         path = f"/api/{self.api_version}" if "/" not in self.api_version else f"/apis/{self.api_version}"

@@ -81,6 +81,7 @@ def wait(
     start: Object | None = None,
     recheck: float = 30.0,
     progress: Progress = silent,
+    subject: str = "",
 ) -> T:
     """Wait until ``evaluate`` says that it is done.
 
@@ -97,6 +98,7 @@ def wait(
         start: the object as it was read or written last; read first if not given.
         recheck: seconds between two looks.
         progress: told of each new reason.
+        subject: what messages name first; the session's cluster if not given.
 
     Raises:
         WaitTimeout: the deadline has passed; the message has the last reason.
@@ -119,10 +121,12 @@ def wait(
         left = started + timeout - time.monotonic()
         if pending.reason != said:
             said = pending.reason
-            progress(f"{session.cluster}: waiting until {goal}: {session.redactor.text(said)}")
+            progress(f"{subject or session.cluster}: waiting until {goal}: {session.redactor.text(said)}")
         if left <= 0:
             waited = f"Waited {timeout:g} s in vain until {goal}"
-            raise WaitTimeout(f"{waited}: {session.redactor.text(pending.reason)}", session.cluster, pending.hint)
+            raise WaitTimeout(
+                f"{waited}: {session.redactor.text(pending.reason)}", subject or session.cluster, pending.hint
+            )
         try:
             current, known = _next(session, target, current, min(left, pending.retry_in or recheck), known)
         except Gone:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..kube.errors import Conflict, KubeError
+from ..kube.errors import Conflict, KubeError, NotFound
 from ..kube.merge import merge, merge_patch, missing_from
 from ..kube.objects import ensure
 from ..kube.pods import deployment_problem, worst_pod
-from ..kube.resources import DEPLOYMENT, Object, of
+from ..kube.resources import CUSTOM_RESOURCE_DEFINITION, DEPLOYMENT, Object, of
 from ..kube.secret import Secret
 from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, silent, wait
@@ -28,6 +28,7 @@ from .result import Result
 _RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 _SHORT_WAIT = 120.0  # seconds for what Kubernetes itself does: establish a definition, replace a pod
 _SLOW_LOOK, _QUICK_LOOK = 5.0, 0.5  # seconds between looks while a run goes on, and when it is about to end
+_SERVED_LOOK = 0.1  # seconds between tries while the API server takes up a new definition
 
 
 class Refused(KubeError):
@@ -143,7 +144,7 @@ class _Installation:
         self, session: Session, wanted: Wanted, release: Release, host: Session | None, progress: Progress
     ) -> None:
         self.session = session
-        self.wanted = wanted
+        self.wanted = wanted = _with_given_secret(wanted)
         self.release = release
         self.host = host
         self.progress = progress
@@ -191,7 +192,7 @@ class _Installation:
         objects, cluster_configuration = manifests(self.wanted, secret)
         self._refuse_broken(cluster_configuration["spec"])
         self._ensure_installer(objects)
-        self._when_established(lambda: self.session.create(cluster_configuration, f"install {self.release.tag}"))
+        self._create_when_served(cluster_configuration)
 
     def _ensure_installer(self, objects: Sequence[Object]) -> None:
         for item in objects:
@@ -202,22 +203,23 @@ class _Installation:
         for item in objects:
             ensure(self.session, item, f"install {self.release.tag}")
 
-    def _when_established(self, create: Any) -> None:
+    def _create_when_served(self, cluster_configuration: Object) -> None:
         """Create an object of a definition that has only just been made: the API server takes a moment to serve it."""
-        deadline = time.monotonic() + _SHORT_WAIT
-        while True:
+
+        def evaluate(_: Object | None) -> Outcome[Object]:
             try:
-                create()
-                return
-            except KubeError as error:
-                if error.status != 404 or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
+                return Done(self.session.create(cluster_configuration, f"install {self.release.tag}"))
+            except NotFound as error:
+                return Pending(error.message, "Look at the conditions of the CustomResourceDefinition.", _SERVED_LOOK)
+
+        goal = "the API server serves ClusterConfigurations"
+        definition = Target(CUSTOM_RESOURCE_DEFINITION, CLUSTER_CONFIGURATION.definition)
+        wait(self.session, definition, evaluate, goal=goal, timeout=_SHORT_WAIT, start={})
 
     # A change of what stands
 
     def _reconfigure(self, found: Installed, wait_timeout: float | None) -> None:
-        if not found.complete_once:
+        if not found.complete_once or found.run_outstanding:
             self._mend_interrupted(found)
         self._change_spec(found, wait_timeout)
 
@@ -439,9 +441,21 @@ class _Installation:
             self.session.delete(deployment, f"upgrade from {found.release} to {self.release.tag}: {why}")
             self._wait_until_gone()
         if changes:
-            self._refuse_broken(merge_patch(found.spec, changes))
-            self.session.patch(found.configuration, {"spec": changes}, f"upgrade to {self.release.tag}", guarded=True)
+            retry_on_conflict(self._upgrade_spec)
         self._ensure_installer(objects)
+        if not (self.release.installer and self.release.installer.writes_core_version):
+            # Then the label alone tells the release; where a run writes core.version, it renews the label as well.
+            label_patch = {"metadata": {"labels": {"version": self.release.tag}}}
+            self.session.patch(found.configuration, label_patch, f"it is {self.release.tag} now")
+
+    def _upgrade_spec(self) -> Object:
+        """Change what the last words of the former installer have left."""
+        found = Installed(self.session.get(CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE))
+        changes = self._changes(found)
+        self._refuse_broken(merge_patch(found.spec, changes))
+        return self.session.patch(
+            found.configuration, {"spec": changes}, f"upgrade to {self.release.tag}", guarded=True
+        )
 
     def _wait_until_gone(self) -> None:
         if self.session.planning:
@@ -547,6 +561,15 @@ def _manifest_values(wanted: Wanted) -> dict[str, Any]:
     _, own = installer.split_manifest(wanted.manifest) if wanted.manifest is not None else ([], None)
     elsewhere = {"multicluster": {"clusterRole": None}, "authentication": {"jwtSecret": None}}
     return dict(merge_patch(own["spec"], elsewhere)) if own else {}
+
+
+def _with_given_secret(wanted: Wanted) -> Wanted:
+    """A jwtSecret among the user's values is a given one, not one that contradicts what would be found or made up."""
+    authentication = wanted.configuration.get("authentication")
+    given = authentication.get("jwtSecret") if isinstance(authentication, Mapping) else None
+    if wanted.jwt_secret or not isinstance(given, str) or not given:
+        return wanted
+    return replace(wanted, jwt_secret=Secret(given))
 
 
 def _revealed(secret: Secret | None) -> str | None:

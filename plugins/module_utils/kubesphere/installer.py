@@ -175,7 +175,7 @@ def _definition(installer: Installer) -> dict[str, Any]:
     return {
         "apiVersion": f"apiextensions.k8s.io/{installer.crd_version}",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{CLUSTER_CONFIGURATION.plural}.{CLUSTER_CONFIGURATION.group}"},
+        "metadata": {"name": CLUSTER_CONFIGURATION.definition},
         "spec": {
             "group": CLUSTER_CONFIGURATION.group,
             "versions": [version],

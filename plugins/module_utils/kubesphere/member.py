@@ -179,9 +179,9 @@ class _Import:
                 self.member.cluster,
                 f"Set kubesphere_cluster_name to {name}, or unbind it first.",
             )
-        if known is None and name != self.wanted.name:
+        if name != self.wanted.name:
             raise Refused(
-                f"it says that a host has imported it as {name}, and {self.host.cluster} has no such Cluster",
+                f"it says that a host has imported it as {name}, and {self.host.cluster} has not",
                 self.member.cluster,
                 "Unbind it from its other host first; if that is long gone, set kubesphere_adopt to true.",
             )
@@ -334,10 +334,11 @@ class _Import:
             self.host,
             target,
             evaluate,
-            goal=f"{self.wanted.name} is Ready and can be used through the host",
+            goal=f"it is Ready and can be used through {self.host.cluster}",
             timeout=timeout,
             start=written,
             progress=self.progress,
+            subject=self.wanted.name,
         )
 
 
