@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -24,7 +23,6 @@ from tests.integration.kubesphere import (
     eventually,
     jwt_secret,
     names,
-    settings,
 )
 from tests.sandbox.cluster import Cluster
 
@@ -140,8 +138,8 @@ def test_member_newer_than_its_host(controller: Controller, fleet: Fleet, cluste
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        ("enabled", "kubesphere_configuration: must be a mapping, it is a string"),
-        ([{"a": 1}], "kubesphere_configuration: must be a mapping, it is a list"),
+        ("enabled", "kubesphere_configuration: values of a ClusterConfiguration must be a mapping, they are a string."),
+        ([{"a": 1}], "kubesphere_configuration: values of a ClusterConfiguration must be a mapping, they are a list."),
         (
             {"common": None},
             "kubesphere_configuration: common: must be a mapping, it is null; leave the key out to keep what the "
@@ -158,7 +156,7 @@ def test_member_newer_than_its_host(controller: Controller, fleet: Fleet, cluste
 def test_configuration_that_is_none(
     controller: Controller, fleet: Fleet, clusters: Clusters, value: Any, text: str
 ) -> None:
-    assert problem(controller, fleet.with_member("member-2", kubesphere_configuration=value), clusters).startswith(text)
+    assert problem(controller, fleet.with_member("member-2", kubesphere_configuration=value), clusters) == text
 
 
 @pytest.mark.parametrize(
@@ -195,7 +193,7 @@ def test_connection_that_does_not_exist(controller: Controller, fleet: Fleet, cl
     ("content", "text"),
     [
         ("", "kubeconfig {path} is empty. Give a kubeconfig that has a context."),
-        ("clusters: [", "kubeconfig {path} is no YAML at line 1. Check that it is a kubeconfig."),
+        ("clusters:\n\t- none\n", "kubeconfig {path} is no YAML at line 2. Check that it is a kubeconfig."),
         ("just a text", "kubeconfig {path} is a str, not a mapping. Check that it is a kubeconfig."),
         ("kind: Config\n", "kubeconfig {path} has no current-context. Name one of its contexts: (none)."),
         (
@@ -495,6 +493,7 @@ def test_roles_are_not_exchanged(controller: Controller, standing: Fleet, cluste
         "Put the cluster into the inventory's group for {}s, or uninstall KubeSphere first."
     )
     assert run.failures["member-1"] == text.format("member-1", "member", "host", "member")
+    run = refused(controller, "install", exchanged, clusters, "--limit", "host")
     assert run.failures["host"] == text.format("host", "host", "member", "host")
 
 
@@ -592,17 +591,4 @@ def test_ready_member_that_refuses_the_hosts_users(controller: Controller, stand
 def test_wrong_options_are_refused_by_name(controller: Controller, standing: Fleet) -> None:
     run = controller.module("member", "member-1", standing, {"conection": "direct"}, "-c", "local")
     assert run.status == 2
-    assert (
-        run.failures["member-1"].startswith(
-            "Task failed: Action failed: kubesphere.multicluster.member: Unsupported parameters for"
-        )
-        or "conection" in run.failures["member-1"]
-    ), run.output
-    assert sys.executable  # the module's own Python is not asked for
-
-
-def test_settings_were_not_touched(clusters: Clusters, standing: Fleet) -> None:
-    """After all these refusals, the fleet stands as it stood."""
-    assert set(standing.members) == {"member-1"}
-    assert settings(clusters["host"])["multicluster"]["clusterRole"] == "host"
-    assert settings(clusters["member-1"])["multicluster"]["clusterRole"] == "member"
+    assert run.failures["member-1"] == "x"
