@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube import resources, wait
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.connection import Connection
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import KubeError, for_status
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.merge import merge_patch
@@ -23,6 +24,29 @@ def item(kind: Kind, name: str, namespace: str | None = None, **fields: Any) -> 
     """An object as it stands in a cluster."""
     metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
     return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **copy.deepcopy(fields)}
+
+
+class Clock:
+    """The module ``time`` of the wait loop, for waits that take no time.
+
+    Attributes:
+        now: seconds that have passed.
+        on_sleep: called after each sleep; lets the world change.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.on_sleep: Callable[[], None] = lambda: None
+
+    def monotonic(self) -> float:
+        """What has been slept so far."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        assert seconds > 0, "a wait that does not wait"
+        self.now += seconds
+        self.on_sleep()
 
 
 class FakeSession(Session):
@@ -62,7 +86,7 @@ class FakeSession(Session):
     @property
     def writes(self) -> list[tuple[str, str]]:
         """The requests that were no reads."""
-        return [each for each in self.requests if each[0] != "GET"]
+        return [each for each in self.requests if each[0] not in ("GET", "WATCH")]
 
     def request(
         self,
@@ -117,12 +141,15 @@ class FakeSession(Session):
         name: str,
         namespace: str | None,
         resource_version: str,
-        seconds: float,  # noqa: ARG002
+        seconds: float,
     ) -> Iterator[Object | None]:
-        """Give what stands, if it is another than was known; time does not pass."""
+        """Give what stands, if it is another than was known, or let the time pass."""
+        self.requests.append(("WATCH", kind.path(name, namespace)))
         current = self.objects.get(kind.path(name, namespace))
         if current is None or current["metadata"]["resourceVersion"] != resource_version:
             yield copy.deepcopy(current)
+        else:
+            wait.time.sleep(seconds)  # type: ignore[attr-defined] # the clock of tests, if they set one
 
     def _post(self, path: str, body: Object, what: str) -> Object:
         full = f"{path}/{(body.get('metadata') or {}).get('name')}"
@@ -133,7 +160,9 @@ class FakeSession(Session):
         return written
 
     def _plurals(self) -> set[str]:
-        return {path.rsplit("/", 2)[-2] for path in self.objects}
+        """What can be listed: what Kubernetes itself has, and custom kinds of which something stands."""
+        own = {kind.plural for kind in vars(resources).values() if isinstance(kind, Kind)}
+        return own | {path.rsplit("/", 2)[-2] for path in self.objects}
 
     def _collection(self, path: str, selector: str) -> Object:
         wanted = dict(pair.partition("=")[::2] for pair in selector.split(",") if pair)

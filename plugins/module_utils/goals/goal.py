@@ -24,6 +24,9 @@ from ..kubesphere.result import Result
 
 Options = Mapping[str, Any]
 
+_PATHS = ("kubeconfig", "member_kubeconfig", "client_key")
+"""Options with the name of a secret that may be, or are, paths."""
+
 REFUSALS = (KubeError, ConfigurationError, UnknownRelease)
 """Errors that are messages for the user."""
 
@@ -115,13 +118,15 @@ def secret_values(value: Any, hidden: bool = False) -> set[str]:
     if isinstance(value, Mapping):
         found: set[str] = set()
         for key, item in value.items():
-            found |= secret_values(item, isinstance(item, str) and is_secret_key(str(key)) and not _is_path(item))
+            found |= secret_values(item, is_secret_key(str(key)) and not (str(key) in _PATHS and _is_path(item)))
         return found
     if isinstance(value, (list, tuple)):
-        return set().union(*(secret_values(item) for item in value)) if value else set()
-    return {value} if hidden and isinstance(value, str) and value else set()
+        return set().union(*(secret_values(item, hidden) for item in value)) if value else set()
+    if not hidden or isinstance(value, (bool, type(None))):
+        return set()
+    return {str(value)} if len(str(value)) > 1 else set()  # a single letter would mask every message
 
 
-def _is_path(value: str) -> bool:
-    """Whether a kubeconfig is given by its path, which is no secret."""
-    return "\n" not in value and len(value) < 256 and (value.startswith(("/", "~", ".")) or "/" in value)
+def _is_path(value: Any) -> bool:
+    """Whether something is given by its path, which is no secret."""
+    return isinstance(value, str) and "\n" not in value and not value.lstrip().startswith("{")

@@ -199,7 +199,7 @@ def _credentials(
 
 
 def _token(value: str, where: str) -> Secret:
-    """A token without the line end of the file that it came from; one that no header takes would be shown in an error."""
+    """A token without the line end of its file; what no header takes would be shown in an error of the HTTP library."""
     token = value.strip()
     if not token.isascii() or not token.isprintable() or " " in token:
         raise ConnectionOptionError(f"{where} has characters that no token has", hint="Give the token alone.")

@@ -30,6 +30,7 @@ else:
 
 Kubeconfig = dict[str, Any]
 
+_CREDENTIAL = ("token", "client-certificate-data", "client-key-data", "username", "password")
 _KUBEKEY_NAME = "lb.kubesphere.local"  # an entry of the nodes' /etc/hosts, which pods do not see
 
 
@@ -44,18 +45,21 @@ def from_connection(connection: Connection, server: str | None = None) -> Kubeco
         ConnectionOptionError: a file that the kubeconfig names cannot be read.
     """
     if connection.context is not None:
-        return connection.context.self_contained(server)
+        config = connection.context.self_contained(server or connection.server)
+        if "exec" not in connection.context.user and "auth-provider" not in connection.context.user:
+            # An option may have taken the place of the context's own credential.
+            user = config["users"][0]["user"]
+            config["users"][0]["user"] = {
+                **{key: user[key] for key in user if key not in _CREDENTIAL},
+                **_user(connection),
+            }
+        return config
     cluster: dict[str, Any] = {"server": server or connection.server}
     if not connection.verify:
         cluster["insecure-skip-tls-verify"] = True
     elif connection.ca:
         cluster["certificate-authority-data"] = _encoded(connection.ca)
-    user: dict[str, Any] = {}
-    if connection.token:
-        user["token"] = connection.token.reveal()
-    if connection.client_certificate and connection.client_key:
-        user["client-certificate-data"] = _encoded(connection.client_certificate)
-        user["client-key-data"] = _encoded(connection.client_key.reveal())
+    user = _user(connection)
     name = "kubernetes"
     return {
         "apiVersion": "v1",
@@ -65,6 +69,16 @@ def from_connection(connection: Connection, server: str | None = None) -> Kubeco
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         "current-context": name,
     }
+
+
+def _user(connection: Connection) -> dict[str, Any]:
+    user: dict[str, Any] = {}
+    if connection.token:
+        user["token"] = connection.token.reveal()
+    if connection.client_certificate and connection.client_key:
+        user["client-certificate-data"] = _encoded(connection.client_certificate)
+        user["client-key-data"] = _encoded(connection.client_key.reveal())
+    return user
 
 
 def problems(config: Kubeconfig, release: Release) -> list[str]:
