@@ -1,0 +1,89 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the wait loop, by a clock that is wound by its sleeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube import wait as wait_module
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import (
+    NotFound,
+    Unreachable,
+    WaitTimeout,
+)
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import CONFIG_MAP
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.wait import Done, Pending, Target, wait
+
+from tests.unit.fakes import Clock, FakeSession, item
+
+TARGET = Target(CONFIG_MAP, "a", "ns")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(wait_module, "time", made)
+    return made
+
+
+def has(value: str, **pending: Any) -> Any:
+    def evaluate(found: Any) -> Any:
+        seen = found["data"]["x"] if found else "nothing"
+        return Done(seen) if seen == value else Pending(f"it is {seen}", "look", **pending)
+
+    return evaluate
+
+
+def test_done_at_once(clock: Clock) -> None:
+    session = FakeSession("one", item(CONFIG_MAP, "a", "ns", data={"x": "1"}))
+    assert wait(session, TARGET, has("1"), goal="g", timeout=0) == "1"
+    assert (len(session.requests), clock.now) == (1, 0)
+
+
+@pytest.mark.parametrize("pending", [{}, {"retry_in": 0.1}, {"retry_in": 2}])
+def test_a_change_is_seen(clock: Clock, pending: dict[str, Any]) -> None:
+    session = FakeSession("one", item(CONFIG_MAP, "a", "ns", data={"x": "1"}))
+    clock.on_sleep = lambda: session.put(item(CONFIG_MAP, "a", "ns", data={"x": "2"})) and None
+    assert wait(session, TARGET, has("2", **pending), goal="g", timeout=60) == "2"
+    assert clock.now <= 31
+
+
+def test_what_comes_into_being_is_seen(clock: Clock) -> None:
+    session, lines = FakeSession(), list[str]()
+    clock.on_sleep = lambda: session.put(item(CONFIG_MAP, "a", "ns", data={"x": "2"})) and None
+    assert wait(session, TARGET, has("2"), goal="g", timeout=9, progress=lines.append) == "2"
+    assert lines == ["one: waiting until g: it is nothing"]
+
+
+def test_the_deadline_is_kept_and_says_why(clock: Clock) -> None:
+    session, lines = FakeSession("one", item(CONFIG_MAP, "a", "ns", data={"x": "1"})), list[str]()
+    with pytest.raises(WaitTimeout) as caught:
+        wait(session, TARGET, has("2"), goal="g", timeout=100, progress=lines.append)
+    assert str(caught.value) == "one: Waited 100 s in vain until g: it is 1. look"
+    assert clock.now == pytest.approx(100)
+    assert len(lines) == 1
+
+
+def test_a_server_that_is_away_for_a_while(clock: Clock) -> None:
+    tries: list[int] = []
+
+    def evaluate(_found: Any) -> Any:
+        tries.append(1)
+        if len(tries) < 4:
+            raise Unreachable("away")
+        return Done(1)
+
+    assert wait(FakeSession(), TARGET, evaluate, goal="g", timeout=60) == 1
+    assert clock.now < 5
+
+
+def test_whoever_gives_up_ends_the_wait(clock: Clock) -> None:
+    def evaluate(_found: Any) -> Any:
+        raise NotFound("no")
+
+    with pytest.raises(NotFound):
+        wait(FakeSession(), TARGET, evaluate, goal="g", timeout=60)
+    assert clock.now == 0
