@@ -1,0 +1,126 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of importing a member, on two API servers in dictionaries."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import WaitTimeout
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import CONFIG_MAP, Object
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import NAMESPACE as NAMESPACE_KIND
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.installation import Refused
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.member import Wanted, import_direct
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.names import (
+    CLUSTER,
+    HOST_LABEL,
+    NAMESPACE,
+)
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.result import Result
+
+from tests.unit.fakes import FakeSession, item
+from tests.unit.kube.test_connection import config as kubeconfig
+from tests.unit.kubesphere.test_installation import OTHER, SECRET, standing
+
+PROXY = f"/api/v1/namespaces/{NAMESPACE}/services/:ks-apiserver:80/proxy"
+KUBECONFIG = kubeconfig(user={"token": "a-member-token"})
+
+
+def one(
+    name: str, role: str, *items: Object, secret: str = SECRET, planning: bool = False, **multi: str
+) -> FakeSession:
+    content = {"authentication": {"jwtSecret": secret}, "multicluster": {"clusterRole": role, **multi}}
+    data = {"kubesphere.yaml": json.dumps(content)}
+    system = item(NAMESPACE_KIND, "kube-system")
+    system["metadata"]["uid"] = f"uid-of-{name}"
+    own = item(CLUSTER, "host", status={"uid": "uid-of-host"})
+    own["metadata"]["labels"] = {HOST_LABEL: ""}
+    here = [own] if role == "host" else []
+    kubesphere = item(CONFIG_MAP, "kubesphere-config", NAMESPACE, data=data)
+    session = FakeSession(name, standing(role), kubesphere, system, *here, *items, planning=planning)
+    session.answers[f"{PROXY}/kapis/version"] = lambda: {"gitVersion": "v3.4.1"}
+    session.answers[f"{PROXY}/api/clusters/m/v1/nodes"] = lambda: {"items": [{}], "metadata": {"remainingItemCount": 2}}
+    return session
+
+
+def run(host: FakeSession, member: FakeSession, timeout: float | None = None, **wanted: Any) -> Result:
+    return import_direct(
+        host, member, Wanted(**{"name": "m", "kubeconfig": KUBECONFIG, **wanted}), wait_timeout=timeout
+    )
+
+
+def become_ready(host: FakeSession) -> None:
+    def control(method: str, written: Object) -> None:
+        if method == "POST":
+            conditions = [{"type": kind, "status": "True"} for kind in ("Federated", "Ready")]
+            host.put({**written, "status": {"conditions": conditions, "uid": "uid-of-member"}})
+
+    host.on_write = control
+
+
+def test_import_and_again_nothing() -> None:
+    host, member = one("host", "host"), one("member", "member")
+    become_ready(host)
+    found = run(host, member, 5, alias="Mine", region="eu")
+    assert found.actions == ["create Cluster m on host: import it"]
+    assert found.data == {"name": "m", "uid": "uid-of-member", "nodes": 3, "verified": True}
+    assert "a-member-token" not in json.dumps([found.actions, found.diff])
+    assert member.writes == []
+    host.journal.clear()
+    assert not run(host, member, 5, alias="Mine", region="eu").changed
+
+
+def test_a_plan_is_the_run() -> None:
+    plan = run(one("host", "host", planning=True), one("member", "member", planning=True), 5)
+    done = run(one("host", "host"), one("member", "member"))
+    assert (plan.actions, plan.diff) == (done.actions, done.diff)
+
+
+def test_only_what_is_wanted_is_changed() -> None:
+    host, member = one("host", "host"), one("member", "member")
+    run(host, member, labels={"a": "b"})
+    host.journal.clear()
+    found = run(host, member, provider="x")
+    assert len(found.actions) == 1
+    assert host.at(CLUSTER, "m")["metadata"]["labels"] == {"a": "b"}
+    assert host.at(CLUSTER, "m")["spec"]["provider"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("member", "wanted", "words"),
+    [
+        (one("member", "member", secret=OTHER), {}, "its jwtSecret differs from the host's"),
+        (one("member", "host"), {}, "KubeSphere runs here as host, not as member"),
+        (one("host", "member"), {}, "it is the host itself"),
+        (one("member", "member"), {"name": "host"}, "host is the name of the host's own Cluster"),
+        (one("member", "member"), {"name": "M_1"}, "is not valid"),
+        (one("member", "member", clusterName="x"), {}, "a host has imported it as x, and host has not"),
+        (one("member", "member", clusterName="host"), {}, "a host has imported it as host, and host has not"),
+        (one("member", "member"), {"kubeconfig": kubeconfig(user={"exec": {}})}, "comes from a plugin"),
+        (FakeSession("member", item(NAMESPACE_KIND, "kube-system")), {}, "KubeSphere is not installed here"),
+    ],
+)
+def test_refusals_write_nothing(member: FakeSession, wanted: dict[str, Any], words: str) -> None:
+    host = one("host", "host")
+    with pytest.raises(Refused, match=words):
+        run(host, member, **wanted)
+    assert host.writes == member.writes == []
+
+
+def test_another_cluster_of_that_name() -> None:
+    spec = {"connection": {"type": "direct"}}
+    host = one("host", "host", item(CLUSTER, "m", spec=spec, status={"uid": "another"}))
+    with pytest.raises(Refused, match="Cluster m on host is another cluster"):
+        run(host, one("member", "member"))
+
+
+def test_one_that_says_it_is_another_hosts_can_be_adopted() -> None:
+    assert run(one("host", "host"), one("member", "member", clusterName="x"), adopt=True).changed
+
+
+def test_the_wait_says_what_is_missing() -> None:
+    with pytest.raises(WaitTimeout, match="Cluster m has no condition Federated yet"):
+        run(one("host", "host"), one("member", "member"), 0)
