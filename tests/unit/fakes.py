@@ -36,7 +36,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.on_sleep: Callable[[], None] = lambda: None
+        self.on_sleep: Callable[[], object] = lambda: None
 
     def monotonic(self) -> float:
         """What has been slept so far."""

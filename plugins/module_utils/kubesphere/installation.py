@@ -206,7 +206,7 @@ class _Installation:
     def _create_when_served(self, cluster_configuration: Object) -> None:
         """Create an object of a definition that has only just been made: the API server takes a moment to serve it."""
 
-        def evaluate(_: Object | None) -> Outcome[Object]:
+        def evaluate(_item: Object | None) -> Outcome[Object]:
             try:
                 return Done(self.session.create(cluster_configuration, f"install {self.release.tag}"))
             except NotFound as error:
@@ -225,7 +225,7 @@ class _Installation:
 
     def _mend_interrupted(self, found: Installed) -> None:
         """Bring an installation back on its way that was cut off, or whose last run failed."""
-        objects, _ = manifests(self.wanted, self.wanted.jwt_secret)
+        objects = manifests(self.wanted, self.wanted.jwt_secret)[0]
         self._ensure_installer(objects)
         if self._changes(found):
             return  # the change itself starts a new run
@@ -432,7 +432,7 @@ class _Installation:
     def _upgrade(self, found: Installed, wait_timeout: float | None) -> None:
         """Replace the installer; with no installer running in between, the spec may be changed safely."""
         found = self._when_idle(found, wait_timeout)
-        objects, _ = manifests(self.wanted, self.wanted.jwt_secret)
+        objects = manifests(self.wanted, self.wanted.jwt_secret)[0]
         changes = self._changes(found)
         deployment = self.session.find(DEPLOYMENT, INSTALLER, NAMESPACE)
         label = self.release.installer.label if self.release.installer else ""
@@ -558,7 +558,7 @@ def _values(release: Release, wanted: Wanted) -> dict[str, Any]:
 
 def _manifest_values(wanted: Wanted) -> dict[str, Any]:
     """What a user's own ClusterConfiguration says; its role and its secret are said elsewhere."""
-    _, own = installer.split_manifest(wanted.manifest) if wanted.manifest is not None else ([], None)
+    own = installer.split_manifest(wanted.manifest)[1] if wanted.manifest is not None else None
     elsewhere = {"multicluster": {"clusterRole": None}, "authentication": {"jwtSecret": None}}
     return dict(merge_patch(own["spec"], elsewhere)) if own else {}
 

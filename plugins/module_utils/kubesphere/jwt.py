@@ -20,7 +20,7 @@ _LENGTH = 32
 def generate() -> Secret:
     """A new jwtSecret: 32 letters and digits, all that ks-installer's shell takes without harm."""
     alphabet = string.ascii_letters + string.digits
-    return Secret("".join(secrets.choice(alphabet) for _ in range(_LENGTH)))
+    return Secret("".join(secrets.choice(alphabet) for dummy in range(_LENGTH)))
 
 
 def admin_token(jwt_secret: Secret) -> Secret:

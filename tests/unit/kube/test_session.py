@@ -105,7 +105,7 @@ class TestReading:
         server.script = [status(code, f"no: {TOKEN}")]
         with pytest.raises(error) as caught:
             connect(server).get(CONFIG_MAP, "a", "ns")
-        assert type(caught.value) is error
+        assert caught.type is error
         assert caught.value.status == code
         assert caught.value.message == f"Failed to read ConfigMap ns/a: {code} from {server.url}: no: ***"
         assert str(caught.value).startswith("one: Failed to")
@@ -250,12 +250,12 @@ class TestWriting:
     def test_an_object_is_not_created_twice(self, server: Server) -> None:
         server.script = [Reset(), Reply(body=LIVE)]
         assert connect(server).create(MAP) == LIVE
-        assert [method for method, _ in server.seen] == ["POST", "GET"]
+        assert [method for method, dummy in server.seen] == ["POST", "GET"]
 
     def test_it_is_sent_again_if_it_did_not_arrive(self, server: Server) -> None:
         server.script = [Reset(), status(404), Reply(201, LIVE)]
         assert connect(server).create(MAP) == LIVE
-        assert [method for method, _ in server.seen] == ["POST", "GET", "POST"]
+        assert [method for method, dummy in server.seen] == ["POST", "GET", "POST"]
 
     def test_what_failed_is_not_in_the_journal(self, server: Server) -> None:
         server.script = [status(409, "already exists")]
@@ -299,7 +299,7 @@ class TestWriting:
         session = connect(server)
         ensure(session, MAP)
         ensure(session, {**MAP, "data": {"x": "2"}})
-        assert [method for method, _ in server.seen] == ["GET", "POST", "GET", "PATCH"]
+        assert [method for method, dummy in server.seen] == ["GET", "POST", "GET", "PATCH"]
         assert server.requests[-1].body == {"data": {"x": "2"}}
 
     def test_a_conflict_is_tried_again_a_few_times(self) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -46,14 +47,14 @@ def test_done_at_once(clock: Clock) -> None:
 @pytest.mark.parametrize("pending", [{}, {"retry_in": 0.1}, {"retry_in": 2}])
 def test_a_change_is_seen(clock: Clock, pending: dict[str, Any]) -> None:
     session = FakeSession("one", item(CONFIG_MAP, "a", "ns", data={"x": "1"}))
-    clock.on_sleep = lambda: session.put(item(CONFIG_MAP, "a", "ns", data={"x": "2"})) and None
+    clock.on_sleep = partial(session.put, item(CONFIG_MAP, "a", "ns", data={"x": "2"}))
     assert wait(session, TARGET, has("2", **pending), goal="g", timeout=60) == "2"
     assert clock.now <= 31
 
 
 def test_what_comes_into_being_is_seen(clock: Clock) -> None:
     session, lines = FakeSession(), list[str]()
-    clock.on_sleep = lambda: session.put(item(CONFIG_MAP, "a", "ns", data={"x": "2"})) and None
+    clock.on_sleep = partial(session.put, item(CONFIG_MAP, "a", "ns", data={"x": "2"}))
     assert wait(session, TARGET, has("2"), goal="g", timeout=9, progress=lines.append) == "2"
     assert lines == ["one: waiting until g: it is nothing"]
 
