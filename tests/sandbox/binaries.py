@@ -263,7 +263,7 @@ def _source_tree(work: Path) -> Path:
     # dpkg-source applies the package's own patches while it unpacks.
     run_step("unpack the Kubernetes source", ["dpkg-source", "--no-check", "-x", description, unpacked])
     _replace_reflect2(unpacked / "vendor" / "github.com" / "modern-go" / "reflect2", download)
-    _accept_empty_strings(unpacked / "vendor" / "github.com" / "go-openapi" / "validate" / "type.go")
+    _accept_empty_strings(unpacked / "vendor/k8s.io/kube-openapi/pkg/validation/validate/type.go")
     unpacked.rename(tree)
     shutil.rmtree(download)
     return tree
@@ -293,7 +293,7 @@ def _accept_empty_strings(file: Path) -> None:
     condition = "data == nil || reflect.DeepEqual(reflect.Zero(reflect.TypeOf(data)), reflect.ValueOf(data))"
     text = file.read_text()
     if condition not in text:
-        raise PreparationError(f"{file.name} of go-openapi/validate is not the one that this recipe knows")
+        raise PreparationError(f"{file.name} of kube-openapi is not the one that this recipe knows")
     file.write_text(text.replace(condition, "data == nil"))
 
 
