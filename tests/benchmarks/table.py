@@ -32,7 +32,8 @@ class Figures:
         """Median number of requests by verb, per member."""
         counted = [requests(sample) for sample in self._groups[key]]
         verbs = sorted({verb for each in counted for verb in each})
-        return {verb: median(each.get(verb, 0) for each in counted) / key[0] for verb in verbs}
+        medians = {verb: median(each.get(verb, 0) for each in counted) / key[0] for verb in verbs}
+        return {verb: number for verb, number in medians.items() if number}
 
     def ratio(self, key: tuple[int, str, str], figure: Callable[[Sample], float], against: str = "ours") -> str:
         """A figure of ours, as a share of a peer's."""
