@@ -31,6 +31,7 @@ requirements:
   - python >= 3.9
   - kubernetes >= 24.2, != 36.0.0, != 36.0.1
   - PyYAML
+  - urllib3 >= 2.0
 notes:
   - Does its work in the controller's own process if the connection of the task is V(local), and as a module where it is
     delegated to, if it is not.
@@ -59,4 +60,5 @@ requirements:
   - python >= 3.9
   - kubernetes >= 24.2, != 36.0.0, != 36.0.1
   - PyYAML
+  - urllib3 >= 2.0
 """

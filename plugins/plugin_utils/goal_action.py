@@ -38,7 +38,8 @@ class GoalAction(ActionBase):  # type: ignore[misc]
         arguments = dict(self._task.args)
         if self.goal.needs_name:
             arguments.setdefault("cluster_name", variables.get("inventory_hostname"))
-        if self._connection.transport != "local":
+        # An environment of the task's own (K8S_AUTH_*, KUBECONFIG) reaches another process only.
+        if self._connection.transport != "local" or any(self._task.environment or ()):
             name = f"{_COLLECTION}.{self.goal.name}"
             result.update(self._execute_module(module_name=name, module_args=arguments, task_vars=variables))
             return result

@@ -62,7 +62,14 @@ class Connection:
 
     def secrets(self) -> Iterable[Secret]:
         """What must never be shown."""
-        for secret in (self.client_key, self.token, self.basic[1] if self.basic else None):
+        proxy_password = urlsplit(self.proxy or "").password
+        for secret in (
+            self.client_key,
+            self.token,
+            self.basic[1] if self.basic else None,
+            Secret(proxy_password) if proxy_password else None,
+            *(Secret(value) for key, value in self.proxy_headers.items() if key == "proxy-authorization"),
+        ):
             if secret:
                 yield secret
 
@@ -144,13 +151,14 @@ def _context(options: Mapping[str, Any]) -> kubeconfig.Context | None:
         return kubeconfig.load(source, options.get("context"))
     if options.get("host"):
         return None
-    default = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0] or "~/.kube/config"
-    if not Path(default).expanduser().exists():
+    listed = [Path(each).expanduser() for each in os.environ.get("KUBECONFIG", "").split(os.pathsep) if each]
+    paths = listed or [Path("~/.kube/config").expanduser()]
+    if not any(path.exists() for path in paths):
         raise ConnectionOptionError(
             "no way to the cluster was given",
             hint="Set kubeconfig (and context), or host and api_key, or the K8S_AUTH_* environment variables.",
         )
-    return kubeconfig.load(default, options.get("context"))
+    return kubeconfig.load_merged(paths, options.get("context"))
 
 
 def _check_server(server: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,6 +137,41 @@ def load(source: str | Path | Mapping[str, Any], context: str | None = None) -> 
             text = read_file(path, "kubeconfig")
         config = _parse(text, origin)
     return _select(config, context, origin, folder)
+
+
+def load_merged(paths: Sequence[Path], context: str | None = None) -> Context:
+    """Read several kubeconfigs as one, as kubectl does with the list in ``KUBECONFIG``: what comes first wins.
+
+    Files that do not exist are left out, unless none does.
+
+    Raises:
+        ConnectionOptionError: as :func:`load`.
+    """
+    there = [path for path in paths if path.exists()] or list(paths[:1])
+    if len(there) == 1:
+        return load(there[0], context)
+    configs = [(path, _parse(read_file(path, "kubeconfig"), f"kubeconfig {path}")) for path in there]
+    name = context or next(
+        (str(config["current-context"]) for _, config in configs if config.get("current-context")), ""
+    )
+    origin = f"KUBECONFIG ({', '.join(map(str, there))})"
+    merged: dict[str, Any] = {"current-context": name}
+    for section, field in (("clusters", "cluster"), ("users", "user"), ("contexts", "context")):
+        entries: dict[str, Any] = {}
+        for path, config in configs:
+            for entry, content in _named(config, section, field, f"kubeconfig {path}").items():
+                entries.setdefault(entry, _absolute(content, path.parent))
+        merged[section] = [{"name": entry, field: content} for entry, content in entries.items()]
+    return _select(merged, name, origin, None)
+
+
+def _absolute(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """An entry whose file references do not depend on where the kubeconfig lies."""
+    files = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
+    return {
+        key: str(folder / Path(str(value)).expanduser()) if key in files and value else value
+        for key, value in content.items()
+    }
 
 
 def read_file(path: Path, what: str) -> str:

@@ -5,7 +5,7 @@
 
 A session sends requests, tries again where that is safe, turns every failure into a :class:`KubeError` that names the
 cluster, and keeps a journal of its writes. A planning session (check mode) is the same session that records its writes
-in place of sending them and answers later reads as if they had been sent.
+in place of sending them and answers later reads of the same objects as if they had been sent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from ..version import USER_AGENT
 from .connection import Connection
@@ -483,8 +483,18 @@ def _pool(connection: Connection) -> Any:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     host = urlsplit(connection.server).hostname or ""
     if connection.proxy and not _excepted(host, connection.no_proxy or ""):
-        return urllib3.ProxyManager(connection.proxy, proxy_headers=dict(connection.proxy_headers), **settings)
+        return urllib3.ProxyManager(connection.proxy, proxy_headers=_proxy_headers(connection), **settings)
     return urllib3.PoolManager(**settings)
+
+
+def _proxy_headers(connection: Connection) -> dict[str, str]:
+    """Headers for the proxy, with the credential that its URL may hold; urllib3 does not send that by itself."""
+    headers = dict(connection.proxy_headers)
+    parts = urlsplit(connection.proxy or "")
+    if parts.username and "proxy-authorization" not in headers:
+        credential = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers.update(urllib3.make_headers(proxy_basic_auth=credential))
+    return headers
 
 
 def _excepted(host: str, no_proxy: str) -> bool:

@@ -219,7 +219,7 @@ class _Installation:
     # A change of what stands
 
     def _reconfigure(self, found: Installed, wait_timeout: float | None) -> None:
-        if not found.complete_once or found.run_outstanding:
+        if installed.unfinished_run(self.release, found):
             self._mend_interrupted(found)
         self._change_spec(found, wait_timeout)
 
@@ -249,6 +249,7 @@ class _Installation:
                     f"{self.session.cluster}: ks-installer will re-create the ClusterConfiguration and install every "
                     f"component again: {'; '.join(reasons)}."
                 )
+            self._ensure_missing_installer()
             paths = ", ".join(difference.path for difference in configuration.differences(current[0].spec, wanted_spec))
             try:
                 return self.session.patch(current[0].configuration, {"spec": changes}, f"change {paths}", guarded=True)
@@ -257,6 +258,11 @@ class _Installation:
                 raise
 
         retry_on_conflict(change)
+
+    def _ensure_missing_installer(self) -> None:
+        """Bring ks-installer back where somebody has removed it, for it has to carry out the change."""
+        if self.session.find(DEPLOYMENT, INSTALLER, NAMESPACE) is None:
+            self._ensure_installer(manifests(self.wanted, self.wanted.jwt_secret)[0])
 
     def _changes(self, found: Installed) -> dict[str, Any]:
         """The merge patch for the spec; empty if it means already what is wanted."""
@@ -443,7 +449,7 @@ class _Installation:
         if changes:
             retry_on_conflict(self._upgrade_spec)
         self._ensure_installer(objects)
-        if not (self.release.installer and self.release.installer.writes_core_version):
+        if not self._end_is_marked:
             # Then the label alone tells the release; where a run writes core.version, it renews the label as well.
             label_patch = {"metadata": {"labels": {"version": self.release.tag}}}
             self.session.patch(found.configuration, label_patch, f"it is {self.release.tag} now")
@@ -502,16 +508,24 @@ class _Installation:
             return Pending("ks-installer is re-creating the ClusterConfiguration", "", _QUICK_LOOK)
         found = Installed(item)
         missing = installed.unfinished(self.session, self.release, found)
-        if not missing:
-            return Done(None)
+        # What stands may stem from a former run; a run that goes on, or has failed, is told by the log alone.
         state = installed.installer_state(self.session, self.release, found)
         if state.failure:
             raise InstallationFailed(f"ks-installer failed: {state.failure}", self.session.cluster)
+        if not missing:
+            if not state.running and (state.finished or self._end_is_marked):
+                return Done(None)
+            missing = "its run goes on"
         return Pending(
             f"{missing}; ks-installer: {state.doing}",
             "Look at the log of the Deployment kubesphere-system/ks-installer, and run this again.",
             _QUICK_LOOK if found.complete_once else _SLOW_LOOK,
         )
+
+    @property
+    def _end_is_marked(self) -> bool:
+        """Whether an object tells that a run has come to its end; before v3.1.1 only the log does."""
+        return bool(self.release.installer and self.release.installer.writes_core_version)
 
     # Refusals
 

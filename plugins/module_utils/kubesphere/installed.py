@@ -56,12 +56,16 @@ class Installed:
     @property
     def cluster_role(self) -> str:
         """``host``, ``member`` or ``none``."""
-        return str((self.spec.get("multicluster") or {}).get("clusterRole") or "none")
+        return str(self._section("multicluster").get("clusterRole") or "none")
 
     @property
     def jwt_secret(self) -> str:
         """``authentication.jwtSecret``; empty where ks-installer was left to choose."""
-        return str((self.spec.get("authentication") or {}).get("jwtSecret") or "")
+        return str(self._section("authentication").get("jwtSecret") or "")
+
+    def _section(self, name: str) -> dict[str, Any]:
+        section = self.spec.get(name)
+        return section if isinstance(section, dict) else {}
 
     @property
     def release(self) -> str:
@@ -110,7 +114,7 @@ def unfinished(session: Session, release: Release, installed: Installed) -> str:
         KubeError: something cannot be read.
     """
     return (
-        _unfinished_status(release, installed)
+        unfinished_run(release, installed)
         or _unfinished_deployments(session, installed)
         or _unfinished_config(session, release, installed)
         or (_unfinished_host(session) if installed.cluster_role == "host" else "")
@@ -124,7 +128,8 @@ def installer_state(session: Session, release: Release, installed: Installed) ->
     return installer_log.read(session, label, installed.spec_time)
 
 
-def _unfinished_status(release: Release, installed: Installed) -> str:
+def unfinished_run(release: Release, installed: Installed) -> str:
+    """What the status lacks after a run that has come to a good end; empty if nothing."""
     if installed.core.get("status") != "enabled":
         return "ks-core is not installed yet"
     if release.installer and release.installer.writes_core_version:
