@@ -16,7 +16,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode, urlsplit
 
 from ..version import USER_AGENT
@@ -33,6 +33,8 @@ except ImportError:  # pragma: no cover
     HAS_URLLIB3 = False
 else:
     HAS_URLLIB3 = True
+
+T = TypeVar("T")
 
 FIELD_MANAGER = "kubesphere.multicluster"
 MERGE_PATCH = "application/merge-patch+json"
@@ -442,20 +444,25 @@ def identity(manifest: Object) -> tuple[Kind, str, str | None]:
     return kind, str(metadata["name"]), metadata.get("namespace") if kind.namespaced else None
 
 
-def retry_on_conflict(change: Callable[[], Object], tries: int = 4) -> Object:
-    """Call ``change`` (read, compare, write) again while somebody else is quicker.
+def retry_on_conflict(change: Callable[[T], Object], seen: T, read: Callable[[], T], tries: int = 4) -> Object:
+    """Compare and write, and again with what is there then, while somebody else is quicker.
+
+    Args:
+        change: compares what it is given, and writes.
+        seen: what was read before.
+        read: reads it again.
+        tries: how often.
 
     Raises:
         Conflict: somebody was quicker each time.
     """
-    for remaining in range(tries - 1, -1, -1):
+    for _dummy in range(tries - 1):
         try:
-            return change()
+            return change(seen)
         except Conflict:
-            if not remaining:
-                raise
             time.sleep(_FIRST_PAUSE)
-    raise AssertionError("unreachable")
+            seen = read()
+    return change(seen)
 
 
 def _headers(connection: Connection) -> Any:

@@ -20,6 +20,10 @@ Progress = Callable[[str], None]
 """Called with one line of text whenever what is waited for changes."""
 
 
+_SHORTEST_WATCH = 1.0  # seconds; the API counts them whole
+_PAUSE = 0.5  # seconds at most between two looks at an object that does not exist yet
+
+
 def silent(_line: str) -> None:
     """A progress callback that shows nothing."""
 
@@ -104,10 +108,10 @@ def wait(
         WaitTimeout: the deadline has passed; the message has the last reason.
         KubeError: ``evaluate`` gave up, or the object may not be read.
     """
-    started = time.monotonic()
+    deadline = time.monotonic() + timeout
     said = ""
     current, known = start, start is not None
-    pending = Pending("nothing has been seen yet")
+    events = None
     while True:
         try:
             if not known:
@@ -117,39 +121,31 @@ def wait(
             outcome, known = Pending(error.message, error.hint), False
         if isinstance(outcome, Done):
             return outcome.value
-        pending = outcome
-        left = started + timeout - time.monotonic()
-        if pending.reason != said:
-            said = pending.reason
+        left = deadline - time.monotonic()
+        if outcome.reason != said:
+            said = outcome.reason
             progress(f"{subject or session.cluster}: waiting until {goal}: {session.redactor.text(said)}")
         if left <= 0:
             waited = f"Waited {timeout:g} s in vain until {goal}"
             raise WaitTimeout(
-                f"{waited}: {session.redactor.text(pending.reason)}", subject or session.cluster, pending.hint
+                f"{waited}: {session.redactor.text(outcome.reason)}", subject or session.cluster, outcome.hint
             )
+        seconds = min(left, outcome.retry_in or recheck)
+        if current is None or not known or seconds < _SHORTEST_WATCH:
+            events, known = None, False
+            time.sleep(min(seconds, _PAUSE))
+            continue
         try:
-            current, known = _next(session, target, current, min(left, pending.retry_in or recheck), known)
-        except Gone:
-            known = False
+            if events is None:
+                version = current["metadata"]["resourceVersion"]
+                events = session.watch(target.kind, target.name, target.namespace, version, seconds)
+            current = next(events)
+        except StopIteration:
+            # Nothing more happened to it; what else evaluate looks at may have changed.
+            events = None
         except (Forbidden, Unauthorized):
             raise
-        except KubeError:
-            known = False
-            time.sleep(min(left, 1.0))
-
-
-def _next(
-    session: Session, target: Target, current: Object | None, seconds: float, known: bool
-) -> tuple[Object | None, bool]:
-    """The object at its next change, or after so many seconds; the flag is False if it has to be read again."""
-    if current is None or not known:
-        time.sleep(min(seconds, 0.5))
-        return None, False
-    if seconds < 1:  # the shortest watch of the API
-        time.sleep(seconds)
-        return None, False
-    version = current["metadata"]["resourceVersion"]
-    for changed in session.watch(target.kind, target.name, target.namespace, version, seconds):
-        return changed, True
-    # Nothing happened to it; what else evaluate looks at may have changed, and the version still serves.
-    return current, True
+        except KubeError as error:
+            events, known = None, False
+            if not isinstance(error, Gone):
+                time.sleep(min(left, 1.0))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..kube.errors import Conflict, KubeError, NotFound
+from ..kube.errors import KubeError, NotFound
 from ..kube.merge import merge, merge_patch, missing_from
 from ..kube.objects import ensure
 from ..kube.pods import deployment_problem, worst_pod
@@ -234,30 +234,31 @@ class _Installation:
             self._restart_installer(f"its last run failed: {state.failure}")
 
     def _change_spec(self, found: Installed, wait_timeout: float | None) -> None:
-        current: list[Installed] = [found]
-
-        def change() -> Object:
-            changes = self._changes(current[0])
+        def change(now: Installed) -> Object:
+            if self._changes(now):
+                now = self._when_idle(now, wait_timeout)
+            changes = self._changes(now)
             if not changes:
-                return current[0].configuration
-            wanted_spec = merge_patch(current[0].spec, changes)
+                return now.configuration
+            wanted_spec = merge_patch(now.spec, changes)
             self._refuse_broken(wanted_spec)
-            current[0] = self._when_idle(current[0], wait_timeout)
-            reasons = configuration.would_be_recreated(self.release, current[0].configuration, wanted_spec)
-            if reasons and found.complete_once:
-                self.warnings.append(
-                    f"{self.session.cluster}: ks-installer will re-create the ClusterConfiguration and install every "
-                    f"component again: {'; '.join(reasons)}."
-                )
+            self._announce_recreation(now, wanted_spec)
             self._ensure_missing_installer()
-            paths = ", ".join(difference.path for difference in configuration.differences(current[0].spec, wanted_spec))
-            try:
-                return self.session.patch(current[0].configuration, {"spec": changes}, f"change {paths}", guarded=True)
-            except Conflict:
-                current[0] = installed.read(self.session) or current[0]
-                raise
+            paths = ", ".join(difference.path for difference in configuration.differences(now.spec, wanted_spec))
+            return self.session.patch(now.configuration, {"spec": changes}, f"change {paths}", guarded=True)
 
-        retry_on_conflict(change)
+        retry_on_conflict(change, found, self._read_again)
+
+    def _read_again(self) -> Installed:
+        return Installed(self.session.get(CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE))
+
+    def _announce_recreation(self, found: Installed, wanted_spec: Mapping[str, Any]) -> None:
+        reasons = configuration.would_be_recreated(self.release, found.configuration, wanted_spec)
+        if reasons and found.complete_once:
+            self.warnings.append(
+                f"{self.session.cluster}: ks-installer will re-create the ClusterConfiguration and install every "
+                f"component again: {'; '.join(reasons)}."
+            )
 
     def _ensure_missing_installer(self) -> None:
         """Bring ks-installer back where somebody has removed it, for it has to carry out the change."""
@@ -447,16 +448,14 @@ class _Installation:
             self.session.delete(deployment, f"upgrade from {found.release} to {self.release.tag}: {why}")
             self._wait_until_gone()
         if changes:
-            retry_on_conflict(self._upgrade_spec)
+            retry_on_conflict(self._upgrade_spec, found, self._read_again)
         self._ensure_installer(objects)
         if not self._end_is_marked:
             # Then the label alone tells the release; where a run writes core.version, it renews the label as well.
             label_patch = {"metadata": {"labels": {"version": self.release.tag}}}
             self.session.patch(found.configuration, label_patch, f"it is {self.release.tag} now")
 
-    def _upgrade_spec(self) -> Object:
-        """Change what the last words of the former installer have left."""
-        found = Installed(self.session.get(CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE))
+    def _upgrade_spec(self, found: Installed) -> Object:
         changes = self._changes(found)
         self._refuse_broken(merge_patch(found.spec, changes))
         return self.session.patch(

@@ -120,7 +120,7 @@ class _Import:
             self._check_same(live, uid)
         if not self._has_kubeconfig(live):
             self._check_kubeconfig()
-        written = retry_on_conflict(self._write)
+        written = retry_on_conflict(self._write, live, lambda: self.host.find(CLUSTER, self.wanted.name))
         nodes = None
         if wait_timeout is not None and config is not None and not self.host.planning:
             nodes = self._wait(written, uid, config.jwt_secret, wait_timeout)
@@ -172,7 +172,8 @@ class _Import:
                 )
 
     def _check_other_name(self, name: str, uid: str) -> None:
-        known = self.host.find(CLUSTER, name)
+        # Its own name is known to be free: this is a first import.
+        known = self.host.find(CLUSTER, name) if name != self.wanted.name else None
         if known is not None and str((known.get("status") or {}).get("uid") or uid) == uid:
             raise Refused(
                 f"it is imported into {self.host.cluster} already, as {name}",
@@ -234,8 +235,7 @@ class _Import:
 
     # The Cluster object
 
-    def _write(self) -> Object:
-        live = self.host.find(CLUSTER, self.wanted.name)
+    def _write(self, live: Object | None) -> Object:
         if live is None:
             return self.host.create(self._manifest(), "import it")
         changes = self._changes(live)

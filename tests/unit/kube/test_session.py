@@ -303,19 +303,20 @@ class TestWriting:
         assert server.requests[-1].body == {"data": {"x": "2"}}
 
     def test_a_conflict_is_tried_again_a_few_times(self) -> None:
-        tries: list[int] = []
+        seen: list[int] = []
 
-        def change(succeed_at: int) -> dict[str, Any]:
-            tries.append(1)
-            if len(tries) < succeed_at:
+        def change(version: int) -> dict[str, Any]:
+            seen.append(version)
+            if version < 3:
                 raise Conflict("x")
             return {}
 
-        assert retry_on_conflict(lambda: change(3)) == {}
-        tries.clear()
+        versions = iter(range(2, 10))
+        assert retry_on_conflict(change, 1, lambda: next(versions)) == {}
+        assert seen == [1, 2, 3]  # each try looks at what was read after the one before
         with pytest.raises(Conflict):
-            retry_on_conflict(lambda: change(100))
-        assert len(tries) == 4
+            retry_on_conflict(change, 0, lambda: 0)
+        assert seen[3:] == [0, 0, 0, 0]
 
 
 class TestPlanning:
