@@ -152,7 +152,7 @@ def load_merged(paths: Sequence[Path], context: str | None = None) -> Context:
         return load(there[0], context)
     configs = [(path, _parse(read_file(path, "kubeconfig"), f"kubeconfig {path}")) for path in there]
     name = context or next(
-        (str(config["current-context"]) for _, config in configs if config.get("current-context")), ""
+        (str(config["current-context"]) for dummy, config in configs if config.get("current-context")), ""
     )
     origin = f"KUBECONFIG ({', '.join(map(str, there))})"
     merged: dict[str, Any] = {"current-context": name}
