@@ -21,7 +21,7 @@ class Figures:
         self._groups: dict[tuple[int, str, str], list[Sample]] = {}
         for sample in samples:
             self._groups.setdefault((sample.members, sample.step, sample.tool), []).append(sample)
-        tools = list(dict.fromkeys(tool for _, _, tool in self._groups))
+        tools = list(dict.fromkeys(tool for _members, _step, tool in self._groups))
         self.keys = sorted(self._groups, key=lambda key: (_STEPS.index(key[1]), key[0], tools.index(key[2])))
 
     def value(self, key: tuple[int, str, str], figure: Callable[[Sample], float]) -> float:
@@ -71,7 +71,7 @@ def _costs(figures: Figures) -> str:
 
 def _growth(figures: Figures) -> str:
     """What each further member costs, between the smallest and the largest fleet: a tool's start is not in it."""
-    sizes = sorted({members for members, _, _ in figures.keys})
+    sizes = sorted({members for members, _step, _tool in figures.keys})
     smallest, largest = sizes[0], sizes[-1]
     if smallest == largest:
         return ""

@@ -40,7 +40,7 @@ class Status:
     @classmethod
     def parse(cls, text: str) -> Status:
         """Read a stat line; the command's name in it may hold blanks and parentheses."""
-        head, _, tail = text.rpartition(")")
+        head, _dummy, tail = text.rpartition(")")
         fields = tail.split()
         cpu = (int(fields[11]) + int(fields[12])) / _TICK
         threads, started, pages = int(fields[17]), int(fields[19]), int(fields[21])

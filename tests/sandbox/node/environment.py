@@ -110,7 +110,7 @@ def field(pod: Object, path: str) -> str:
     if path in ("metadata.labels", "metadata.annotations"):
         items = sorted((metadata.get(path.partition(".")[2]) or {}).items())
         return "".join(f"{key}={_quoted(text)}\n" for key, text in items).rstrip("\n")
-    place, _, name = path.partition(".")
+    place, _dummy, name = path.partition(".")
     if path == "status.podIPs":
         return ",".join(entry["ip"] for entry in status.get("podIPs", []))
     return str({"metadata": metadata, "spec": spec, "status": status}.get(place, {}).get(name, ""))
@@ -122,7 +122,7 @@ def _quoted(text: str) -> str:
 
 def resource(container: Object, reference: Object) -> str:
     """A request or limit of a container, in units of the divisor, rounded up; "0" where there is none."""
-    kind, _, name = reference["resource"].partition(".")
+    kind, _dummy, name = reference["resource"].partition(".")
     given = (container.get("resources") or {}).get(kind, {}).get(name, "0")
     divisor = quantity(reference.get("divisor") or "1") or Decimal(1)
     return str((quantity(given) / divisor).to_integral_value(ROUND_CEILING))

@@ -131,8 +131,8 @@ def _time(entry: bytes) -> str:
 
 
 def _shown(entry: bytes, timestamps: bool) -> bytes:
-    time, _, rest = entry.partition(b" ")
-    _, part, text = rest.split(b" ", 2)
+    time, _dummy, rest = entry.partition(b" ")
+    _dummy, part, text = rest.split(b" ", 2)
     if part == b"P":
         text = text[:-1]
     return time + b" " + text if timestamps else text

@@ -113,5 +113,5 @@ class Monitor:
 
     def _run(self) -> None:
         while True:
-            for key, _ in self._selector.select():
+            for key, _dummy in self._selector.select():
                 key.data()

@@ -17,7 +17,7 @@ from .container import Container
 from .logs import LogQuery, read_log
 from .pod import Pod
 
-FindPod = Callable[[str, str], "Pod | None"]
+FindPod = Callable[[str, str], Pod | None]
 
 NOT_HERE = ("exec", "run", "attach", "portForward", "cri")
 

@@ -92,8 +92,7 @@ class ContainerState:
         """
         last = self.previous
         if self.waiting and not self.running:
-            reason, message = self.waiting
-            state: Object = {"waiting": {"reason": reason, **({"message": message} if message else {})}}
+            state: Object = {"waiting": _waiting(*self.waiting)}
             last = self.run or self.previous
         elif self.run is None:
             state = {"waiting": {"reason": waiting_for}}
@@ -116,6 +115,10 @@ class ContainerState:
         if not init:
             entry["started"] = self.running and self.passed_startup
         return entry
+
+
+def _waiting(reason: str, message: str) -> Object:
+    return {"reason": reason, **({"message": message} if message else {})}
 
 
 def image_id(image: str) -> str:

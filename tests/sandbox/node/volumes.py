@@ -90,7 +90,7 @@ class Volumes:
 
     def renewal(self) -> float | None:
         """Seconds until the first token has to be replaced; None where there is no token."""
-        return max(0.0, min(due for _, due in self._tokens.values()) - time.time()) if self._tokens else None
+        return max(0.0, min(due for _dummy, due in self._tokens.values()) - time.time()) if self._tokens else None
 
     def mount(self, volume: str, sub_path: str = "") -> tuple[Path, bool]:
         """Path that a container gets for a volume, and whether it may only be read."""

@@ -40,7 +40,7 @@ class WorkQueue(Generic[K]):
             while True:
                 now = time.monotonic()
                 if self._heap and self._heap[0][0] <= now:
-                    when, _, key = heapq.heappop(self._heap)
+                    when, _dummy, key = heapq.heappop(self._heap)
                     # An entry that was planned anew, or whose key is being worked on, is void.
                     if self._due.get(key) == when and key not in self._active:
                         del self._due[key]

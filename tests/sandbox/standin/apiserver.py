@@ -154,7 +154,7 @@ class KubeSphere:
     # Authentication: pkg/apiserver/filters/authentication.go and the authenticators behind it.
 
     def _authenticate(self, request: Request) -> str | Answer:
-        scheme, _, credentials = request.authorization.partition(" ")
+        scheme, _dummy, credentials = request.authorization.partition(" ")
         if not scheme:
             return ANONYMOUS
         try:
@@ -167,7 +167,7 @@ class KubeSphere:
 
     def _user(self, scheme: str, credentials: str) -> str:
         if scheme == "basic":
-            name, _, password = base64.b64decode(credentials).decode().partition(":")
+            name, _dummy, password = base64.b64decode(credentials).decode().partition(":")
             self._check_password(name, password)
             return name
         if scheme != "bearer":
@@ -416,7 +416,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def _answer(self) -> None:
-        path, _, query = self.path.partition("?")
+        path, _dummy, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(int(headers.get("content-length") or 0))
         request = Request(self.command, path, query, headers, body)

@@ -65,7 +65,7 @@ class ClusterController:
 
     def start(self) -> None:
         """Start the workers and the resync."""
-        for _ in range(WORKERS):
+        for _dummy in range(WORKERS):
             background(self._work)
         background(self._resync_forever)
 

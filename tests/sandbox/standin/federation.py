@@ -151,7 +151,7 @@ def _copy_token(host: KubeApi, member: Remote, account: str, name: str) -> str:
 
 
 def _await_token(member: Remote, account: str) -> str:
-    for _ in range(TOKEN_POLLS):
+    for _dummy in range(TOKEN_POLLS):
         found = member.find(f"{ACCOUNTS}/{account}") or {}
         for reference in found.get("secrets") or []:
             secret = member.find(f"{SECRETS}/{reference['name']}") or {}

@@ -286,7 +286,7 @@ class Installer:
         given = str(authentication["jwtSecret"])
         if given and not SHELL_SAFE.fullmatch(given):
             raise TaskFailed("non-zero return code: /bin/sh: jwt.sh: the secret broke the command line")
-        secret = given or "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(32))
+        secret = given or "".join(secrets.choice(string.ascii_letters + string.digits) for _dummy in range(32))
         if given:
             self.api.delete(SECRET)
         data = {"token": jwt.static_token(secret), "secret": secret}

@@ -45,7 +45,7 @@ def test_unknown_tag_is_refused() -> None:
 
 
 def test_static_token_is_a_pure_function_of_the_secret() -> None:
-    header, claims, _ = jwt.static_token("s3cret").split(".")
+    header, claims, _dummy = jwt.static_token("s3cret").split(".")
     assert base64.urlsafe_b64decode(header + "==") == b'{"alg":"HS256","typ":"JWT"}'
     expected = b'{"email":"admin@kubesphere.io","username":"admin","token_type":"static_token"}'
     assert base64.urlsafe_b64decode(claims + "==") == expected
@@ -222,7 +222,7 @@ def test_refused_connection_in_the_words_of_go() -> None:
 
 def test_queue_holds_a_name_once_and_hands_it_out_again_when_done() -> None:
     queue = WorkQueue()
-    for _ in range(3):
+    for _dummy in range(3):
         queue.add("a")
     assert queue.get(0) == "a"
     queue.add("a")
@@ -233,7 +233,7 @@ def test_queue_holds_a_name_once_and_hands_it_out_again_when_done() -> None:
 
 def test_queue_waits_longer_after_each_failure() -> None:
     queue, delays = WorkQueue(), []
-    for _ in range(4):
+    for _dummy in range(4):
         started = time.monotonic()
         queue.add_rate_limited("a")
         assert queue.get(1) == "a"
