@@ -410,11 +410,11 @@ def _deployment(
     """A Deployment of the chart; ``maxSurge: 0`` makes every rollout a gap where there is one replica."""
     labels = {"app": name, "tier": tier}
     container["imagePullPolicy"] = "IfNotPresent"
-    container["volumeMounts"] = [{"name": volume, "mountPath": path} for volume, path, _ in mounts]
+    container["volumeMounts"] = [{"name": volume, "mountPath": path} for volume, path, _dummy in mounts]
     pod = {
         "containers": [container],
         "serviceAccountName": "kubesphere",
-        "volumes": [{"name": volume, **source} for volume, _, source in mounts],
+        "volumes": [{"name": volume, **source} for volume, _dummy, source in mounts],
     }
     body = {
         "replicas": replicas,
