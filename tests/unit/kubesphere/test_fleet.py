@@ -96,7 +96,9 @@ def test_the_host_is_not_used_through_itself() -> None:
     assert not [path for _method, path in session.requests if path.startswith(PROXY)]
 
 
-@pytest.mark.parametrize(("use", "configured", "used"), [(True, True, True), (False, True, False), (True, False, False)])
+@pytest.mark.parametrize(
+    ("use", "configured", "used"), [(True, True, True), (False, True, False), (True, False, False)]
+)
 def test_members_are_used_if_wanted_and_possible(use: bool, configured: bool, used: bool) -> None:
     session = host(imported("one"), configured=configured)
     assert members(session, use=use)[0]["nodes"] == (3 if used else 7)

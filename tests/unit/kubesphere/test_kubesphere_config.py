@@ -64,7 +64,8 @@ def test_where_kubesphere_is_not_installed() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [None, {}, {"other": FULL}, {"kubesphere.yaml": ""}, {"kubesphere.yaml": "- a"}, {"kubesphere.yaml": "a: ["}]
+    "data",
+    [None, {}, {"other": FULL}, {"kubesphere.yaml": ""}, {"kubesphere.yaml": "- a"}, {"kubesphere.yaml": "a: ["}],
 )
 def test_what_kubesphere_does_not_write(data: Any) -> None:
     with pytest.raises(KubeError) as caught:
