@@ -1,0 +1,59 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the filters that the roles use."""
+
+from __future__ import annotations
+
+from ansible_collections.kubesphere.multicluster.plugins.filter.fleet import FilterModule
+
+FILTERS = FilterModule().filters()
+
+
+def test_groups() -> None:
+    assert FILTERS["inventory_problems"]({"h": 1}.keys(), ["a"]) == []
+    assert FILTERS["inventory_problems"]([], ["a"])[0].startswith("the group kubesphere_host is empty")
+
+
+def test_own_problems_come_before_those_between_clusters() -> None:
+    def looked_at(uid: str | None, *problems: str) -> dict[str, object]:
+        cluster = {"name": None, "cluster_role": "member", "release": "v3.4.1", "uid": uid}
+        return {"cluster": cluster, "problems": list(problems)}
+
+    found = FILTERS["fleet_problems"](
+        {"a": looked_at("1", "own"), "b": looked_at("1"), "c": looked_at("2"), "d": {"problems": ["not reached"]}}
+    )
+    same = "it is the same cluster as {} (kube-system UID 1): give each its own kubeconfig"
+    assert found == {"a": ["own", same.format("b")], "b": [same.format("a")], "d": ["not reached"]}
+
+
+def test_a_list_for_people() -> None:
+    problems = {"b": ["two", "three"], "a": ["one"]}
+    listed = FILTERS["problem_list"]
+    assert listed(problems) == "3 problems found:\n- a: one\n- b: two\n- b: three"
+    assert listed(problems, "a") == "1 problem found:\n- a: one"
+    assert listed({}) == "0 problems found:"
+
+
+def test_a_table() -> None:
+    host = {
+        "name": "host",
+        "cluster_role": "host",
+        "connection": "direct",
+        "kubernetes_version": "v1.20.2",
+        "kubesphere_version": "v3.4.1",
+        "nodes": 1,
+        "problem": "",
+    }
+    broken = {"name": "east", "problem": "no\nanswer\x1b[31m"}
+    assert FILTERS["member_table"]([host, broken], {"e": "east", "west": "", "north": "n-1"}) == [
+        "CLUSTER  ROLE  CONNECTION  KUBERNETES  KUBESPHERE  NODES  STATE",
+        "host     host  direct      v1.20.2     v3.4.1      1      works",
+        "east     -     -           -           -           -      no answer [31m",
+        "west     -     -           -           -           -      not imported",
+        "n-1      -     -           -           -           -      not imported",
+    ]
+
+
+def test_a_table_of_nothing() -> None:
+    assert len(FILTERS["member_table"]([], {})) == 1
