@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +69,7 @@ def _manifest(source: str) -> list[Any]:
     """The documents of a user's own manifest, from a file, a URL, or given as text."""
     text, origin = source, "the manifest given as text"
     if "\n" not in source:
-        origin = f"manifest {source}"
+        origin = f"manifest {_without_password(source)}"
         text = _download(source) if source.startswith(("http://", "https://")) else _file(source)
     return documents.load_all(text, origin)
 
@@ -85,10 +87,16 @@ def _download(url: str) -> str:
     try:
         with open_url(url, timeout=30) as answer:
             return str(answer.read().decode("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise KubeError(
-            f"manifest {url} cannot be fetched: {error}", hint="Give a URL that answers, or a file."
+            f"manifest {_without_password(url)} cannot be fetched: {_without_password(str(error))}",
+            hint="Give a URL that answers, or a file.",
         ) from None
+
+
+def _without_password(text: str) -> str:
+    """A text in which URLs do not show whom they log in as."""
+    return re.sub(r"://[^/\s]*@", "://***@", text)
 
 
 GOAL = Goal(
