@@ -45,11 +45,12 @@ def action(
     transport: str = "local",
     environment: Any = None,
     check_mode: bool = False,
-) -> GoalAction:
+) -> Any:
     """An action plugin of a goal; what it hands over to the module is kept in ``handed``."""
 
     class Action(GoalAction):
         goal = Goal("trial", SPEC if spec is None else spec, run)
+        handed: dict[str, Any] | None = None
 
         def _execute_module(self, **how: Any) -> dict[str, Any]:
             self.handed = how
@@ -59,9 +60,7 @@ def action(
         args=arguments or {}, environment=environment, check_mode=check_mode, async_val=0, action="trial"
     )
     connection = SimpleNamespace(transport=transport, _shell=SimpleNamespace(tmpdir=None))
-    made = Action(task, connection, None, None, None, None)
-    made.handed = None
-    return made
+    return Action(task, connection, None, None, None, None)
 
 
 def seen(variables: dict[str, Any] | None = None, **how: Any) -> tuple[Options, Context]:
