@@ -9,6 +9,7 @@ import traceback
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.parameters import remove_values
 
 from ..kubesphere.result import Result
 from .goal import REFUSALS, Context, Goal, Options, secret_values
@@ -45,7 +46,7 @@ def run_module(goal: Goal) -> None:
     module.no_log_values.update(secret_values(module.params))
     returned = attempt(goal, module.params, Context(check_mode=module.check_mode))
     for warning in returned.pop("warnings", ()):
-        module.warn(warning)
+        module.warn(remove_values(warning, module.no_log_values))  # ansible-core masks everything else itself
     if returned.pop("failed", False):
         module.fail_json(**returned)
     module.exit_json(**returned)
