@@ -1,0 +1,157 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of looking at one cluster: whatever is wrong is in the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals import cluster_info
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.cluster_info import GOAL
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.goal import Context
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.member import kubeconfig_for_host
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.connection import resolve
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.session import Session
+
+from tests.unit.fakes import FakeSession
+from tests.unit.kube.server import Reply, serving
+from tests.unit.kube.test_connection import SERVER, config
+from tests.unit.kube.test_session import free_port
+from tests.unit.kubesphere.test_installation import standing
+from tests.unit.kubesphere.test_preflight import cluster, default
+
+DEFAULTS = {
+    "cluster_name": "one",
+    "cluster_role": "member",
+    "release": "v3.4.1",
+    "connection": "direct",
+    "configuration": None,
+    "jwt_secret": None,
+    "request_timeout": 1,
+}
+
+
+def look(**options: Any) -> tuple[dict[str, Any], list[str]]:
+    result = GOAL.run({**DEFAULTS, **options}, Context(cluster="of the inventory"))
+    assert (result.changed, result.actions) == (False, [])
+    assert set(result.data) == {"cluster", "problems"}
+    return result.data["cluster"], result.data["problems"]
+
+
+@pytest.fixture
+def reached(monkeypatch: pytest.MonkeyPatch) -> FakeSession:
+    """The cluster that the goal reaches."""
+    session = cluster(default("fast"))
+    monkeypatch.setattr(cluster_info, "session", lambda *_arguments: session)
+    monkeypatch.setattr(cluster_info, "kubeconfig_for_host", lambda *_arguments: config(user={"token": "abc"}))
+    return session
+
+
+def test_what_is_seen(reached: FakeSession) -> None:
+    assert look() == (
+        {
+            "name": "one",
+            "cluster_role": "member",
+            "release": "v3.4.1",
+            "server": reached.server,
+            "uid": "uid-1",
+            "kubernetes_version": "v1.20.2",
+            "storage_classes": ["fast"],
+            "default_storage_class": "fast",
+            "installed": {"release": None, "cluster_role": "none", "complete": False},
+        },
+        [],
+    )
+
+
+def test_what_is_wanted_and_what_stands_are_told_apart(reached: FakeSession) -> None:
+    reached.put(standing("host", "v3.3.2"))
+    seen, problems = look()
+    assert (seen["release"], seen["cluster_role"]) == ("v3.4.1", "member")
+    assert seen["installed"] == {"release": "v3.3.2", "cluster_role": "host", "complete": True}
+    assert len(problems) == 1
+
+
+def test_problems_of_both_kinds_in_one_list(reached: FakeSession) -> None:
+    reached.answers["/version"] = lambda: {"gitVersion": "v1.99.0"}
+    _seen, problems = look(cluster_name="No_Name", configuration="text", jwt_secret=["x"])
+    words = ["cluster name 'No_Name'", "jwtSecret must be a string", "kubesphere_configuration: ", "Kubernetes v1.99.0"]
+    assert [each.startswith(word) for each, word in zip(problems, words)] == [True] * 4
+    assert len(problems) == 4
+
+
+def test_secrets_that_the_cluster_repeats_are_masked(reached: FakeSession) -> None:
+    reached.redactor.add("very-secret")
+    reached.answers["/version"] = lambda: {"gitVersion": "very-secret"}
+    assert look()[1] == ["its Kubernetes version '***' cannot be read"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"kubeconfig": "/no/such/file"}, "kubeconfig (/no/such/file) cannot be read: No such file or directory"),
+        ({"kubeconfig": ""}, "kubeconfig is empty"),
+        ({"kubeconfig": {"a": 1}}, "has no current-context"),
+        ({"host": "nonsense"}, "the API server's address 'nonsense' is no URL"),
+        ({"host": "https://x", "ca_cert": __file__}, "is no PEM certificate"),
+    ],
+)
+def test_a_way_that_is_none_is_a_problem_beside_others(options: dict[str, Any], words: str) -> None:
+    seen, problems = look(connection="pigeon", **options)
+    assert words in problems[0]
+    assert problems[1].startswith("kubesphere_connection is 'pigeon'")
+    assert len(problems) == 2
+    assert (seen["server"], seen["uid"], seen["installed"]) == (None, None, None)
+
+
+def test_a_server_that_does_not_answer() -> None:
+    server = f"http://127.0.0.1:{free_port()}"
+    seen, problems = look(host=server, api_key="abc", cluster_role="host")
+    assert (seen["server"], seen["uid"]) == (server, None)
+    assert len(problems) == 1
+    assert problems[0].startswith(f"Failed to read its version: no answer from {server}")
+
+
+def test_a_token_that_is_refused() -> None:
+    with serving() as server:
+        server.script = [Reply(401, {"kind": "Status", "message": "Unauthorized"})]
+        _seen, problems = look(host=server.url, api_key="my-bad-token", cluster_role="host")
+    assert problems[0].startswith(f"Failed to read its version: 401 from {server.url}: Unauthorized. Give a credential")
+    assert len(problems) == 1
+
+
+def test_a_members_own_kubeconfig_is_what_is_checked(tmp_path: Path) -> None:
+    options = {"host": f"http://127.0.0.1:{free_port()}", "api_key": "abc"}
+    _seen, problems = look(member_kubeconfig=config(user={}), **options)
+    assert problems[0] == "kubeconfig: it has neither a token nor a client certificate"
+    _seen, problems = look(member_kubeconfig=str(tmp_path / "none"), **options)
+    assert problems[0].startswith(f"kubeconfig ({tmp_path}/none) cannot be read")
+
+
+class TestKubeconfigForHost:
+    """What KubeSphere gets to reach a member by."""
+
+    def session(self) -> Session:
+        return Session(resolve({"kubeconfig": config(user={"token": "of-the-play"})}), "one")
+
+    def test_the_plays_own(self) -> None:
+        made = kubeconfig_for_host({"api_server": None}, self.session())
+        assert made["clusters"][0]["cluster"]["server"] == SERVER
+        assert made["users"][0]["user"] == {"token": "of-the-play"}
+
+    def test_the_plays_own_with_another_address(self) -> None:
+        made = kubeconfig_for_host({"api_server": "https://inside:6443"}, self.session())
+        assert made["clusters"][0]["cluster"]["server"] == "https://inside:6443"
+
+    def test_a_given_one(self) -> None:
+        given = config(user={"token": "of-its-own"})
+        given["contexts"].append({"name": "two", "context": {"cluster": "c", "user": "v"}})
+        given["users"].append({"name": "v", "user": {"token": "of-two"}})
+        options = {"member_kubeconfig": given, "member_context": "two", "api_server": "https://inside:6443"}
+        made = kubeconfig_for_host(options, self.session())
+        assert made["current-context"] == "two"
+        assert [each["user"] for each in made["users"]] == [{"token": "of-two"}]
+        assert made["clusters"][0]["cluster"]["server"] == "https://inside:6443"
