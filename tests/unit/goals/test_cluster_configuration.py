@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals import cluster_configuration
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.cluster_configuration import GOAL, wanted
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.goal import Context
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import KubeError
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.secret import Secret
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere import installation
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.installation import Wanted
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.result import Result
 
@@ -156,8 +156,8 @@ class TestRun:
             made.append(("await", cluster.cluster, target.cluster_role, wait_timeout))
             return Result()
 
-        monkeypatch.setattr(cluster_configuration.installation, "install", install)
-        monkeypatch.setattr(cluster_configuration.installation, "await_installed", await_installed)
+        monkeypatch.setattr(installation, "install", install)
+        monkeypatch.setattr(installation, "await_installed", await_installed)
         return made
 
     @pytest.mark.parametrize(
