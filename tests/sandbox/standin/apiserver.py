@@ -7,6 +7,7 @@ proxy to the kube-apiserver) and pkg/kapis/cluster/v1alpha1/handler.go of all re
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 import re
 import socket
@@ -32,12 +33,14 @@ from tests.sandbox.standin.runtime import (
     CONNECTION_ERRORS,
     HOST_LABEL,
     NAMESPACE_PATH,
+    background,
     command_line,
     connect,
     knobs,
     log,
     own_release,
     run,
+    stopping,
     until_reachable,
 )
 from tests.sandbox.standin.settings import Settings
@@ -45,22 +48,29 @@ from tests.sandbox.standin.webhook import OTHER_CLUSTER
 
 PORT = 9090
 VALIDATION_SECONDS = 10.0
+RELOAD_SECONDS = 0.7  # measured with the real one on an idle machine
+POLL_SECONDS = 0.2
 SERVICE_PROXY = f"{NAMESPACE_PATH}/services/:ks-apiserver:/proxy"
 CLUSTER_API = "/kapis/cluster.kubesphere.io/v1alpha1/clusters"
 USERS = "/apis/iam.kubesphere.io/v1alpha2/users"
 PUBLIC = re.compile(r"/oauth/.*|/kapis/config\.kubesphere\.io/.*|/kapis/version|/kapis/metrics|/healthz")
 DISPATCHED = re.compile(r"(/(?:api|apis|kapis))/clusters/([^/]+)(/.*)?")
 LISTED = re.compile(r"/kapis/resources\.kubesphere\.io/v1alpha3/(namespaces|nodes)")
+RESOURCE = re.compile(
+    r"/(?:k?apis/([^/]+)|k?api)/[^/]+(?:/namespaces/([^/]+)(?=/))?/([^/]+)(?:/([^/]+))?(?:/([^/]+))?(?:/.*)?"
+)
+VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+TIMEOUT_QUERY = f"?timeout={VALIDATION_SECONDS:.0f}s"
 DEFAULT_PASSWORD = "P@88w0rd"
 ANONYMOUS = "system:anonymous"
 HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host", "content-length")
 
 # Components of configz that are on without being configured, and those that follow a section of kubesphere-config.
 CONFIGURED = (
-    *("devops", "sonarqube", "servicemesh", "network", "cache", "s3", "monitoring", "logging", "events"),
+    *("devops", "sonarqube", "servicemesh", "network", "s3", "monitoring", "logging", "events"),
     *("auditing", "alerting", "notification", "kubeedge", "edgeruntime", "gpu", "gateway", "terminal"),
 )
-ALWAYS_ON = ("kubernetes", "openpitrix", "authentication", "authorization", "metering")
+ALWAYS_ON = ("cache", "kubernetes", "openpitrix", "authentication", "authorization", "metering")
 
 
 @dataclass(frozen=True)
@@ -72,9 +82,14 @@ class Answer:
     content_type: str = "application/json"
 
     @classmethod
-    def data(cls, content: Any) -> Answer:
-        """200 with JSON."""
-        return cls(200, json.dumps(content).encode())
+    def data(cls, content: Any, status: int = 200) -> Answer:
+        """JSON of a handler."""
+        return cls(status, json.dumps(content, indent=1).encode())
+
+    @classmethod
+    def done(cls) -> Answer:
+        """200 without anything."""
+        return cls(200, b"", "")
 
     @classmethod
     def text(cls, status: int, message: str) -> Answer:
@@ -83,10 +98,20 @@ class Answer:
         return cls(status, (safe + "\n").encode(), "text/plain; charset=utf-8")
 
     @classmethod
-    def refused(cls, status: int, reason: str, message: str) -> Answer:
-        """An error of a filter: a Status object."""
-        content = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
-        return cls(status, json.dumps({**content, "message": message, "reason": reason, "code": status}).encode())
+    def refused(cls, status: int, reason: str, message: str, details: dict[str, str] | None = None) -> Answer:
+        """An error of a filter: a Status object, as Go writes it."""
+        content: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        content |= {"message": message, "reason": reason, **({} if details is None else {"details": details})}
+        text = json.dumps({**content, "code": status}, separators=(",", ":"))
+        for character in "<>&":
+            text = text.replace(character, f"\\u{ord(character):04x}")
+        return cls(status, text.encode() + b"\n")
+
+    @classmethod
+    def unknown_cluster(cls, name: str) -> Answer:
+        """The dispatcher's answer: the Go error itself, not the Status in it (WriteRawJSON of a StatusError)."""
+        content = {"metadata": {}, "status": "Failure", "message": f"cluster {name} not exists", "reason": "BadRequest"}
+        return cls(400, json.dumps({"ErrStatus": {**content, "code": 400}}, indent=2).encode())
 
     @classmethod
     def broken(cls, path: str, message: str) -> Answer:
@@ -126,6 +151,9 @@ class Forward:
 
     target: Remote
     request: Request
+
+
+NOT_FOUND = Answer(404, b"404: Page Not Found", "text/plain; charset=utf-8")
 
 
 class BadRequest(Exception):
@@ -190,11 +218,12 @@ class KubeSphere:
         form = {key: values[0] for key, values in urllib.parse.parse_qs(request.body.decode()).items()}
         client = (form.get("client_id"), form.get("client_secret"))
         if self._release.line >= (3, 2) and client != ("kubesphere", "kubesphere"):
-            return Answer(401, json.dumps({"error": "invalid_client"}).encode())
+            error = {"error": "invalid_client", "error_description": "the OAuth client was not found"}
+            return Answer.data(error, 401)
         try:
             self._check_password(form.get("username", ""), form.get("password", ""))
         except jwt.InvalidToken as error:
-            return Answer(400, json.dumps({"error": "invalid_grant", "error_description": str(error)}).encode())
+            return Answer.data({"error": "invalid_grant", "error_description": str(error)}, 400)
         age, moment = self._settings.token_age, int(time.time())
         claims: dict[str, Any] = {"sub": "admin", "iat": moment, "token_type": "access_token", "username": "admin"}
         if age:
@@ -212,7 +241,7 @@ class KubeSphere:
     def _dispatch(self, request: Request, user: str, name: str, path: str) -> Answer | Forward:
         cluster = self._api.find(f"{CLUSTERS}/{name}")
         if cluster is None:
-            return Answer.refused(400, "BadRequest", f"cluster {name} not exists")
+            return Answer.unknown_cluster(name)
         if HOST_LABEL in (cluster["metadata"].get("labels") or {}):
             return self._serve(replace(request, path=path), user)
         not_ready = Answer.broken(request.target, f"cluster {name} is not ready")
@@ -238,8 +267,7 @@ class KubeSphere:
 
     def _serve(self, request: Request, user: str) -> Answer | Forward:
         if not PUBLIC.fullmatch(request.path) and user != "admin":
-            message = f'forbidden: User "{user}" cannot {request.method.lower()} path "{request.path}"'
-            return Answer.refused(403, "Forbidden", message)
+            return _forbidden(user, request)
         if re.match(r"/apis?(/|$)", request.path):
             own = Remote(RestConfig.parse(own_kubeconfig()))
             return Forward(own, replace(request, headers=request.passed_on()))
@@ -259,13 +287,14 @@ class KubeSphere:
         if listed := LISTED.fullmatch(request.path):
             items = self._api.get(f"/api/v1/{listed[1]}")["items"]
             return Answer.data({"items": items, "totalItems": len(items)})
-        return Answer.text(404, "404: Page Not Found")
+        return NOT_FOUND if request.path.startswith("/kapis") else Answer.text(404, "404 page not found")
 
     def _version(self) -> Object:
         reported = self._release.reported_version
-        version: Object = {"gitVersion": reported, "gitCommit": "unknown", "goVersion": "go1.19", "compiler": "gc"}
         major, minor = self._release.line
-        version |= {"gitMajor": str(major), "gitMinor": str(minor), "platform": "linux/amd64"}
+        version: Object = {"gitVersion": reported, "gitMajor": str(major), "gitMinor": str(minor)}
+        version |= dict.fromkeys(("gitCommit", "gitTreeState", "buildDate"), "unknown")
+        version |= {"goVersion": "go1.19", "compiler": "gc", "platform": "linux/amd64"}
         return version | {"kubernetes": self._api.get("/version")}
 
     def _components(self) -> dict[str, bool]:
@@ -276,9 +305,10 @@ class KubeSphere:
         network = content.get("network") or {}
         components["network"] = bool(network.get("enableNetworkPolicy"))
         components["network.ippool"] = network.get("ippoolType", "none") != "none"
-        components["network.topology"] = bool(network.get("weaveScopeHost"))
+        if components["network"] or components["network.ippool"] or network.get("weaveScopeHost"):
+            components["network.topology"] = bool(network.get("weaveScopeHost"))
         components["openpitrix.appstore"] = bool(content.get("openpitrix"))
-        return components
+        return dict(sorted(components.items()))
 
     # The cluster API: pkg/kapis/cluster/v1alpha1/handler.go.
 
@@ -287,17 +317,32 @@ class KubeSphere:
         try:
             if request.method == "POST" and rest == "validation":
                 self._validate(_decoded(request.body))
-                return Answer(200, b"")
+                return Answer.done()
             if request.method == "PUT" and rest.endswith("/kubeconfig") and self._release.line >= (3, 3):
-                self._update_kubeconfig(rest.removesuffix("/kubeconfig"), _decoded(request.body))
-                return Answer(200, b"")
+                return self._update_kubeconfig(rest.removesuffix("/kubeconfig"), _decoded(request.body))
+            if rest.endswith("/agent/deployment"):
+                return self._agent(rest.removesuffix("/agent/deployment"))
         except (BadRequest, KubeconfigError, RemoteError) as error:
             return Answer.text(400, str(error))
         except ApiError as error:
             return Answer.text(400, error.message)
-        if rest.endswith("/agent/deployment"):
-            return Answer.text(501, "the agent's manifest comes with the stand-in of tower")
-        return Answer.text(404, "404: Page Not Found")
+        return NOT_FOUND
+
+    def _cluster(self, name: str) -> Object:
+        cluster = self._api.find(f"{CLUSTERS}/{name}")
+        if cluster is None:
+            raise BadRequest(f'cluster.cluster.kubesphere.io "{name}" not found')  # the lister's singular
+        return cluster
+
+    def _agent(self, name: str) -> Answer:
+        """Imitates generateAgentDeployment, of which tower's part is not played yet."""
+        try:
+            cluster = self._cluster(name)
+        except BadRequest as error:
+            return Answer.text(404, str(error))
+        if cluster["spec"]["connection"].get("type") != "proxy":
+            return Answer.text(404, f"cluster {name} is not using proxy connection")
+        return Answer.text(501, "the agent's manifest comes with the stand-in of tower")
 
     def _validate(self, cluster: Object) -> None:
         """Imitates validateCluster, its checks in its order."""
@@ -305,15 +350,18 @@ class KubeSphere:
         if connection.get("type") != "direct":
             raise BadRequest("cluster connection type MUST be direct")
         config = _member_config(connection.get("kubeconfig"))
-        member = Remote(config, VALIDATION_SECONDS)
+        member = Remote(config, VALIDATION_SECONDS, TIMEOUT_QUERY)
         self._refuse_duplicate((cluster.get("metadata") or {}).get("name", ""), config, member)
         member.call("GET", "/version")
-        self._check_endpoint(member, connection.get("kubesphereAPIEndpoint") or "")
+        self._check_endpoint(config, connection.get("kubesphereAPIEndpoint") or "")
         self._compare_settings(member)
 
-    def _update_kubeconfig(self, name: str, body: Object) -> None:
-        """Imitates updateKubeConfig."""
-        cluster = self._api.get(f"{CLUSTERS}/{name}")
+    def _update_kubeconfig(self, name: str, body: Object) -> Answer:
+        """Imitates updateKubeConfig, which goes on after it has refused the member's settings: a ``return`` is missing.
+
+        The answer is 400 then, and the kubeconfig is updated nevertheless.
+        """
+        cluster = self._cluster(name)
         if HOST_LABEL in (cluster["metadata"].get("labels") or {}):
             raise BadRequest("update kubeconfig of the host cluster is not allowed")
         if cluster["spec"]["connection"].get("type") == "proxy":
@@ -321,14 +369,20 @@ class KubeSphere:
                 "update kubeconfig of member clusters which using proxy mode is not allowed, "
                 "their certs are managed and will be renewed by tower"
             )
-        member = Remote(_member_config(body.get("kubeconfig")), VALIDATION_SECONDS)
+        config = _member_config(body.get("kubeconfig"))
+        member = Remote(config, VALIDATION_SECONDS, TIMEOUT_QUERY)
         member.call("GET", "/version")
-        self._check_endpoint(member, "")
-        self._compare_settings(member)
+        self._check_endpoint(config, "")
+        said = ""
+        try:
+            self._compare_settings(member)
+        except BadRequest as error:
+            said = f"{error}\n"
         if _uid(member) != (cluster.get("status") or {}).get("uid"):
-            raise BadRequest(OTHER_CLUSTER)
+            raise BadRequest(f"{said}{OTHER_CLUSTER}")
         cluster["spec"]["connection"]["kubeconfig"] = body["kubeconfig"]
         self._api.update(f"{CLUSTERS}/{name}", cluster)
+        return Answer.text(400, said.rstrip()) if said else Answer.done()
 
     def _refuse_duplicate(self, name: str, config: RestConfig, member: Remote) -> None:
         clusters = self._api.get(CLUSTERS)["items"]
@@ -347,13 +401,13 @@ class KubeSphere:
                     "MUST not import the same cluster twice"
                 )
 
-    def _check_endpoint(self, member: Remote, endpoint: str) -> None:
+    def _check_endpoint(self, config: RestConfig, endpoint: str) -> None:
         """Imitates validateKubeSphereAPIServer; the user's own endpoint is looked at until 3.2."""
         try:
             if endpoint and self._release.line < (3, 3):
                 Remote(RestConfig(server=endpoint.rstrip("/")), VALIDATION_SECONDS).call("GET", "/kapis/version")
             else:
-                member.call("GET", f"{SERVICE_PROXY}/kapis/version")
+                Remote(config, VALIDATION_SECONDS).call("GET", f"{SERVICE_PROXY}/kapis/version")
         except RemoteError as error:
             text = str(error)
             if error.status:
@@ -386,7 +440,10 @@ class KubeSphere:
 def _member_config(kubeconfig: str | None) -> RestConfig:
     if not kubeconfig:
         raise BadRequest("cluster kubeconfig MUST NOT be empty")
-    return RestConfig.parse(base64.b64decode(kubeconfig))
+    try:
+        return RestConfig.parse(base64.b64decode(kubeconfig, validate=True))
+    except binascii.Error as error:
+        raise BadRequest("illegal base64 data at input byte 0") from error
 
 
 def _decoded(body: bytes) -> Object:
@@ -397,6 +454,23 @@ def _decoded(body: bytes) -> Object:
     if not isinstance(content, dict):
         raise BadRequest("json: cannot unmarshal into Go value")
     return content
+
+
+def _forbidden(user: str, request: Request) -> Answer:
+    """Imitates pkg/apiserver/request/requestinfo.go and what apiserver's responsewriters make of it."""
+    match = RESOURCE.fullmatch(request.path)
+    if not match:
+        message = f'forbidden: User "{user}" cannot {request.method} path "{request.path}"'
+        return Answer.refused(403, "Forbidden", message, {})
+    group, namespace, resource, name, subresource = (part or "" for part in match.groups())
+    verb = VERBS.get(request.method, "") if name or request.method != "GET" else "list"
+    qualified = f"{resource}.{group}" if group else resource
+    whole = f"{resource}/{subresource}" if subresource else resource
+    place = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
+    message = qualified + (f' "{name}"' if name else "") + f' is forbidden: User "{user}" cannot {verb} resource '
+    message += f'"{whole}" in API group "{group}" {place}'
+    details = {"name": name, "group": group, "kind": resource}
+    return Answer.refused(403, "Forbidden", message, {key: value for key, value in details.items() if value})
 
 
 def _uid(member: Remote) -> str:
@@ -438,7 +512,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _write(self, answer: Answer) -> None:
         self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
+        if answer.content_type:
+            self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         self.wfile.write(answer.body)
@@ -492,15 +567,30 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
         """Clients that go away are no error."""
 
 
+def _serve(api: KubeApi, release: Release, settings: Settings) -> None:
+    """Serve until the process ends, anew when kubesphere-config changes.
+
+    Imitates kubesphere v3.4.1 cmd/ks-apiserver/app/server.go Run: the port is closed until the caches of the new server
+    are filled, and who logged in before has to do so again.
+    """
+    while not stopping.is_set():
+        content = settings.read()
+        server = _Server(KubeSphere(api, release, settings))
+        background(server.serve_forever, POLL_SECONDS)
+        log(f"ks-apiserver {release.tag}, start listening on {PORT}")
+        while settings.read() == content and not stopping.wait(POLL_SECONDS):
+            pass
+        server.shutdown()
+        server.server_close()
+        stopping.wait(float(knobs("apiserver").get("reload", RELOAD_SECONDS)))
+
+
 def main() -> None:
     """Serve until the process ends."""
     arguments = command_line("plays the pod ks-apiserver")
     api = connect("ks-apiserver")
     release = until_reachable(lambda: own_release(api, "ks-apiserver", arguments.release))
-    settings = Settings(release)
-    settings.read()
-    log(f"ks-apiserver {release.tag}, start listening on {PORT}")
-    _Server(KubeSphere(api, release, settings)).serve_forever()
+    _serve(api, release, Settings(release))
 
 
 if __name__ == "__main__":

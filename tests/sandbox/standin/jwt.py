@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 import json
@@ -42,6 +43,8 @@ def verify(token: str, secret: str) -> dict[str, Any]:
     try:
         header, claims = (json.loads(_decode(part)) for part in parts[:2])
         given = _decode(parts[2])
+    except binascii.Error as error:
+        raise InvalidToken("illegal base64 data at input byte 0") from error
     except ValueError as error:
         raise InvalidToken(f"token is malformed: {error}") from error
     if header.get("alg") != "HS256":

@@ -295,20 +295,21 @@ def _assets() -> str:
     return os.environ.get("KUBESPHERE_ASSETS") or "/nonexistent"
 
 
-def _accept_empty_texts(schema: Any) -> None:
+def _accept_empty_texts(schema: dict[str, Any]) -> None:
     """Make every text of a schema nullable.
 
     An API server 1.20 built with a Go newer than its own takes "" for null where the schema says string; no definition
     of KubeSphere's has ``nullable``, and its API servers take "".
     """
-    if isinstance(schema, list):
-        for part in schema:
+    if schema.get("type") == "string":
+        schema["nullable"] = True
+    # Not what is below anyOf and the like, nor the keys of a list's items: it is forbidden there.
+    parts = [*(schema.get("properties") or {}).values(), schema.get("items"), schema.get("additionalProperties")]
+    for part in parts:
+        if isinstance(part, dict):
             _accept_empty_texts(part)
-    elif isinstance(schema, dict):
-        if schema.get("type") == "string":
-            schema["nullable"] = True
-        for part in schema.values():
-            _accept_empty_texts(part)
+    for key in schema.get("x-kubernetes-list-map-keys") or ():
+        schema["items"]["properties"][key].pop("nullable", None)
 
 
 def _cluster_definition(release: Release) -> Object:

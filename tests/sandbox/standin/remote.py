@@ -10,6 +10,7 @@ import binascii
 import errno
 import http.client
 import json
+import os
 import socket
 import ssl
 import tempfile
@@ -22,6 +23,10 @@ from typing import Any
 import yaml
 
 from tests.sandbox.kubeapi import Object
+
+# What clientcmd begins with, and what it says of an empty document.
+_INVALID = "invalid configuration"
+_NOTHING = "no configuration has been provided, try setting KUBERNETES_MASTER environment variable"
 
 
 class RemoteError(Exception):
@@ -54,35 +59,35 @@ class RestConfig:
     key: bytes = b""
     token: str = ""
     plugin: str = ""
+    provider: str = ""
 
     @classmethod
     def parse(cls, kubeconfig: bytes) -> RestConfig:
         """Read a kubeconfig.
 
         Raises:
-            KubeconfigError: it is none, lacks something, or needs files or providers that the pod does not have.
+            KubeconfigError: it is none, lacks something, or needs files that the pod does not have.
         """
-        try:
-            content = yaml.safe_load(kubeconfig)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise KubeconfigError(f"error converting YAML to JSON: yaml: {str(error).splitlines()[0]}") from error
-        if not isinstance(content, dict):
-            raise KubeconfigError("couldn't get version/kind; json parse error: json: cannot unmarshal into Go value")
+        content = _document(kubeconfig)
         current = content.get("current-context") or ""
         context = _named(content, "contexts", "context", current)
-        if not context:
-            if not content.get("clusters"):
-                raise KubeconfigError("invalid configuration: no configuration has been provided")
-            raise KubeconfigError(f"context was not found for specified context: {current}")
-        cluster = _named(content, "clusters", "cluster", context.get("cluster"))
-        if not cluster or not cluster.get("server"):
-            raise KubeconfigError(
-                f"invalid configuration: cluster has no server defined: no server found for cluster "
-                f'"{context.get("cluster")}"'
-            )
-        user = _named(content, "users", "user", context.get("user")) or {}
-        if provider := (user.get("auth-provider") or {}).get("name"):
-            raise KubeconfigError(f'no Auth Provider found for name "{provider}"')
+        if not context and not content.get("clusters"):
+            raise KubeconfigError(f"{_INVALID}: {_NOTHING}")
+        context = context or {}
+        cluster_name, user_name = context.get("cluster"), context.get("user")
+        cluster = _named(content, "clusters", "cluster", cluster_name) or {}
+        user = _named(content, "users", "user", user_name) or {}
+        problems = [
+            *([] if context or not current else [f"context was not found for specified context: {current}"]),
+            *([] if cluster else ["cluster has no server defined"]),
+            *([f'no server found for cluster "{cluster_name}"'] if cluster and not cluster.get("server") else []),
+            *_unreadable(cluster, "certificate-authority", "certificate-authority", cluster_name),
+            *_unreadable(user, "client-certificate", "client-cert", user_name),
+            *_unreadable(user, "client-key", "client-key", user_name),
+        ]
+        if problems:
+            listed = ", ".join(problems)
+            raise KubeconfigError(f"{_INVALID}: {listed if len(problems) == 1 else f'[{listed}]'}")
         return cls(
             server=str(cluster["server"]).rstrip("/"),
             ca=_data(cluster, "certificate-authority"),
@@ -91,6 +96,7 @@ class RestConfig:
             key=_data(user, "client-key"),
             token=str(user.get("token") or _token_file(user)),
             plugin=str((user.get("exec") or {}).get("command") or ""),
+            provider=str((user.get("auth-provider") or {}).get("name") or ""),
         )
 
 
@@ -116,13 +122,20 @@ def kubeconfig(server: str, ca: bytes, token: str, token_file: str) -> bytes:
 class Remote:
     """One other cluster's API server; for use by one thread."""
 
-    def __init__(self, config: RestConfig, timeout: float = 30.0) -> None:
+    def __init__(self, config: RestConfig, timeout: float = 30.0, query: str = "") -> None:
         """Connect to nothing yet.
 
         Args:
             config: where and as whom.
             timeout: seconds for connecting and for each answer; 30 is Go's for connecting.
+            query: what client-go adds to each path, for example ``?timeout=10s``.
+
+        Raises:
+            KubeconfigError: no client can be made of this.
         """
+        if config.provider:
+            raise KubeconfigError(f'no Auth Provider found for name "{config.provider}"')
+        self._query = query
         self._config = config
         self._timeout = timeout
         self._parts = urllib.parse.urlsplit(config.server)
@@ -137,13 +150,15 @@ class Remote:
         """
         data = json.dumps(body).encode() if body is not None else None
         headers = {"Content-Type": "application/json"} if data is not None else {}
-        status, content = self._send(method, path, headers, data)
+        status, content = self._send(method, path + self._query, headers, data)
         try:
             decoded = json.loads(content or b"{}")
         except ValueError:
-            decoded = {"message": content.decode(errors="replace").strip()}
+            decoded = content.decode(errors="replace").strip()
         if status >= 400:
-            raise RemoteError(_status_text(status, decoded), status)
+            # The service proxy is asked without client-go, which takes the answer as it is.
+            raw = "/proxy/" in path
+            raise RemoteError(content.decode() if raw else _status_text(status, decoded, method, path), status)
         return decoded if isinstance(decoded, dict) else {"items": decoded}
 
     def find(self, path: str) -> Object | None:
@@ -165,7 +180,7 @@ class Remote:
         """
         connection = self._connect()
         try:
-            connection.request(method, path, body, {**headers, **self._credentials()})
+            connection.request(method, path, body, {**headers, **self._credentials(method, path)})
             return connection.getresponse(), connection
         except (OSError, http.client.HTTPException) as error:
             connection.close()
@@ -178,7 +193,7 @@ class Remote:
             self._connection = None
 
     def _send(self, method: str, path: str, headers: dict[str, str], data: bytes | None) -> tuple[int, bytes]:
-        credentials = self._credentials()
+        credentials = self._credentials(method, path)
         for attempt in (1, 2):
             fresh = self._connection is None
             if self._connection is None:
@@ -200,15 +215,20 @@ class Remote:
             return http.client.HTTPConnection(host, port or 80, timeout=self._timeout)
         return http.client.HTTPSConnection(host, port or 443, timeout=self._timeout, context=self._context)
 
-    def _credentials(self) -> dict[str, str]:
+    def _credentials(self, method: str, path: str) -> dict[str, str]:
         if self._config.plugin:
-            raise RemoteError(f"getting credentials: exec: executable {self._config.plugin} not found")
+            # The original goes on with some advice.
+            error = f"getting credentials: exec: executable {self._config.plugin} not found"
+            raise RemoteError(f"{self._request(method, path)}: {error}")
         return {"Authorization": f"Bearer {self._config.token}"} if self._config.token else {}
+
+    def _request(self, method: str, path: str) -> str:
+        return f'{method.capitalize()} "{self._config.server}{path}"'
 
     def _words(self, method: str, path: str, error: Exception) -> str:
         """What Go's net/http says about a failed connection."""
         address = f"{self._parts.hostname}:{self._parts.port or 443}"
-        prefix = f'{method.capitalize()} "{self._config.server}{path}"'
+        prefix = self._request(method, path)
         if isinstance(error, ssl.SSLCertVerificationError):
             return f"{prefix}: x509: {_certificate_words(error)}"
         if isinstance(error, TimeoutError):
@@ -254,14 +274,15 @@ def _data(section: dict[str, Any], field: str) -> bytes:
             return base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError, TypeError) as error:
             raise KubeconfigError("illegal base64 data at input byte 0") from error
-    if path := section.get(field):
-        try:
-            return Path(path).read_bytes()
-        except OSError as error:
-            raise KubeconfigError(
-                f"invalid configuration: unable to read {field} {path} due to open {path}: no such file or directory"
-            ) from error
-    return b""
+    return Path(section[field]).read_bytes() if section.get(field) else b""
+
+
+def _unreadable(section: dict[str, Any], field: str, word: str, name: str | None) -> list[str]:
+    """What is wrong with a field that names a file."""
+    path = section.get(field)
+    if not path or section.get(f"{field}-data") or os.access(path, os.R_OK):
+        return []
+    return [f"unable to read {word} {path} for {name} due to open {path}: no such file or directory"]
 
 
 def _token_file(user: dict[str, Any]) -> str:
@@ -272,12 +293,42 @@ def _token_file(user: dict[str, Any]) -> str:
         return ""
 
 
-def _status_text(status: int, decoded: Any) -> str:
-    if isinstance(decoded, dict) and decoded.get("message"):
+def _status_text(status: int, decoded: Any, method: str, path: str) -> str:
+    """The server's own words where it sent a Status, client-go's otherwise (NewGenericServerResponse)."""
+    discovery = path == "/version"  # is read as raw text
+    if isinstance(decoded, dict) and decoded.get("message") and not discovery:
         return str(decoded["message"])
-    return {401: "Unauthorized", 404: "the server could not find the requested resource"}.get(
-        status, f"an error on the server ({status}) has prevented the request from succeeding"
-    )
+    words = {
+        400: "the server rejected our request for an unknown reason",
+        401: "the server has asked for the client to provide credentials" if discovery else "Unauthorized",
+        404: "the server could not find the requested resource",
+    }
+    generic = f"an error on the server ({status}) has prevented the request from succeeding"
+    return words.get(status, generic) + ("" if discovery else f" ({_subject(method, path)})")
+
+
+def _subject(method: str, path: str) -> str:
+    """The request in client-go's short form: ``get namespaces kube-system``."""
+    parts = path.partition("?")[0].strip("/").split("/")
+    parts = parts[2:] if parts[0] == "api" else parts[3:]
+    if parts[0] == "namespaces" and len(parts) > 2:
+        parts = parts[2:]
+    return " ".join([method.lower(), *parts[:2]])
+
+
+def _document(text: bytes) -> dict[str, Any]:
+    try:
+        # libyaml has the words of Go's package, which is a translation of it.
+        content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line if error.problem_mark else 0
+        line += isinstance(error, yaml.scanner.ScannerError) and line > 0  # as Go's package counts
+        raise KubeconfigError(f"yaml: {f'line {line}: ' if line else ''}{error.problem}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise KubeconfigError(f"yaml: {str(error).splitlines()[0]}") from error
+    if content is not None and not isinstance(content, dict):
+        raise KubeconfigError("couldn't get version/kind; json parse error: json: cannot unmarshal into Go value")
+    return content or {}
 
 
 def _certificate_words(error: ssl.SSLCertVerificationError) -> str:

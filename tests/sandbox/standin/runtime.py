@@ -71,8 +71,9 @@ def knobs(program: str) -> dict[str, Any]:
     ``installer``: ``duration`` (seconds of a run), ``fail`` (a component, a phase, or ``precheck``), ``message`` (why
     it failed), ``hang`` (a phase; until the knob is gone), ``crash`` (a phase or true: the process exits 1), ``retry``
     (seconds between the attempts of a hook that raised). ``controller``: ``resync`` (seconds), ``pause`` (true: nothing
-    is synchronised). ``apiserver``: ``status`` (answer everything but /healthz with this HTTP status), ``delay``
-    (seconds).
+    is synchronised), ``election`` (seconds until it leads after a changed kubesphere-config). ``apiserver``: ``status``
+    (answer everything but /healthz with this HTTP status), ``delay`` (seconds), ``reload`` (seconds for which the port
+    is closed after a changed kubesphere-config).
     """
     path = Path(os.environ.get("SANDBOX_STATE", "/nonexistent"), "standin.json")
     try:

@@ -194,14 +194,13 @@ def kubeconfig(user: Any = None, **cluster: Any) -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "couldn't get version/kind"),
+        (b"", "no configuration has been provided"),
         (b"{}", "no configuration has been provided"),
-        (b"a: [", "error converting YAML"),
+        (b"a: [", "yaml: line 1: did not find expected node content"),
         (kubeconfig().replace(b'"current-context": "c"', b'"current-context": "d"'), "context: d"),
         (kubeconfig(server=""), "no server"),
         (kubeconfig(**{"certificate-authority-data": "?"}), "base64"),
         (kubeconfig({"client-certificate": "/nonexistent"}), "no such file"),
-        (kubeconfig({"auth-provider": {"name": "gcp"}}), "no Auth Provider found"),
     ],
 )
 def test_unusable_kubeconfigs(content: bytes, message: str) -> None:
@@ -213,6 +212,12 @@ def test_plugin_is_missed_at_the_first_request() -> None:
     config = RestConfig.parse(kubeconfig({"exec": {"command": "aws"}}))
     with pytest.raises(RemoteError, match="exec: executable aws not found"):
         Remote(config).call("GET", "/version")
+
+
+def test_provider_of_credentials_is_missing_when_a_client_is_made() -> None:
+    config = RestConfig.parse(kubeconfig({"auth-provider": {"name": "gcp"}}))
+    with pytest.raises(KubeconfigError, match='no Auth Provider found for name "gcp"'):
+        Remote(config)
 
 
 def test_refused_connection_in_the_words_of_go() -> None:
