@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import ssl
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from . import kubeconfig
 from .errors import ConnectionOptionError
@@ -62,12 +63,13 @@ class Connection:
 
     def secrets(self) -> Iterable[Secret]:
         """What must never be shown."""
-        proxy_password = urlsplit(self.proxy or "").password
+        proxy = urlsplit(self.proxy or "")
         for secret in (
             self.client_key,
             self.token,
-            self.basic[1] if self.basic else None,
-            Secret(proxy_password) if proxy_password else None,
+            *(_forms(self.basic[0], self.basic[1].reveal()) if self.basic else ()),
+            *(_forms(unquote(proxy.username or ""), unquote(proxy.password)) if proxy.password else ()),
+            Secret(proxy.password or ""),
             *(Secret(value) for key, value in self.proxy_headers.items() if key == "proxy-authorization"),
         ):
             if secret:
@@ -118,6 +120,8 @@ def resolve(options: Mapping[str, Any]) -> Connection:
     context = _context(options)
     server = str(options.get("host") or (context.server if context else "")).rstrip("/")
     _check_server(server)
+    proxy = options.get("proxy") or (context.cluster.get("proxy-url") if context else None)
+    _check_proxy(proxy)
     validate = options.get("validate_certs")
     skip_by_context = bool(context and context.cluster.get("insecure-skip-tls-verify"))
     token, certificate, key, basic = _credentials(options, context)
@@ -130,7 +134,7 @@ def resolve(options: Mapping[str, Any]) -> Connection:
         client_key=key,
         token=token,
         basic=basic,
-        proxy=options.get("proxy") or (context.cluster.get("proxy-url") if context else None),
+        proxy=proxy,
         no_proxy=options.get("no_proxy"),
         proxy_headers=_proxy_headers(options.get("proxy_headers") or {}),
         impersonate_user=options.get("impersonate_user") or (context.user.get("as") if context else None),
@@ -162,15 +166,31 @@ def _context(options: Mapping[str, Any]) -> kubeconfig.Context | None:
 
 
 def _check_server(server: str) -> None:
-    try:
-        parts = urlsplit(server)
-        usable = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
+    if not _is_url(server):
         raise ConnectionOptionError(
             f"the API server's address {server!r} is no URL", hint="Write it like https://192.0.2.10:6443."
         )
+
+
+def _check_proxy(proxy: str | None) -> None:
+    if proxy and not _is_url(proxy):
+        shown = re.sub(r"[^/]*@", "***@", proxy)  # it may hold a password
+        raise ConnectionOptionError(
+            f"the proxy's address {shown!r} is no http URL", hint="Write it like http://192.0.2.11:3128."
+        )
+
+
+def _is_url(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _forms(user: str, password: str) -> tuple[Secret, Secret]:
+    """A password as it is, and as the header of basic authentication has it."""
+    return Secret(password), Secret(base64.b64encode(f"{user}:{password}".encode()).decode())
 
 
 def _credentials(
@@ -230,8 +250,12 @@ def _plugin_credentials(
     try:
         loader = kube_config.KubeConfigLoader(context.self_contained(), config_base_path=str(context.folder or ""))
         loader.load_and_set(configuration)
-        token = str((configuration.api_key or {}).get("authorization", "")).removeprefix("Bearer ").strip()
+        keys = configuration.api_key
+        token = keys.get("BearerToken") or keys.get("authorization") or ""  # the second up to release 35 of the package
+        token = token.removeprefix("Bearer ").strip()
         files = [Path(name).read_text() if name else None for name in (configuration.cert_file, configuration.key_file)]
+        if not token and not all(files):  # the package writes to its log what went wrong, and goes on without
+            raise ValueError("it failed, or its answer holds neither a token nor a certificate with its key")
     except Exception as error:  # what the plugin or the package raises is not narrowed by either
         raise ConnectionOptionError(
             f"the credential plugin of context {context.name!r} gave no credential ({type(error).__name__}: {error})",
