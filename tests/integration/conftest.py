@@ -9,7 +9,6 @@ import pytest
 
 from tests.integration.controller import Controller, Fleet
 from tests.integration.kubesphere import side_by_side, steer, variables, wipe
-from tests.prepare import ROOT
 from tests.sandbox.cluster import Cluster
 from tests.sandbox.network import has_privileges
 from tests.sandbox.sandbox import Sandbox, names_for
@@ -27,9 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def product_sandbox() -> Iterator[Sandbox]:
+def product_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A host and two members; every module of tests says what it needs of them."""
-    with Sandbox(ROOT / "build" / "integration", names_for(2)) as sandbox:
+    with Sandbox(tmp_path_factory.mktemp("product"), names_for(2)) as sandbox:
         side_by_side(steer, sandbox.clusters.values())
         yield sandbox
 

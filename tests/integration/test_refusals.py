@@ -591,4 +591,6 @@ def test_ready_member_that_refuses_the_hosts_users(controller: Controller, stand
 def test_wrong_options_are_refused_by_name(controller: Controller, standing: Fleet) -> None:
     run = controller.module("member", "member-1", standing, {"conection": "direct"}, "-c", "local")
     assert run.status == 2
-    assert run.failures["member-1"] == "x"
+    assert run.failures["member-1"].startswith(
+        "kubesphere.multicluster.member: Unsupported parameters: conection. Supported parameters include: adopt, "
+    )
