@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -61,7 +62,11 @@ class GoalAction(ActionBase):  # type: ignore[misc]
         checked = validator.validate(arguments)
         hidden |= {value for value in checked._no_log_values if len(value) > 1}
         if checked.error_messages:
-            messages = remove_values("; ".join(checked.error_messages), hidden)
+            found = [
+                f"Unsupported parameters: {error.msg}" if isinstance(error, UnsupportedError) else error.msg
+                for error in checked.errors.errors
+            ]
+            messages = remove_values("; ".join(found), hidden)
             raise AnsibleActionFail(f"{_COLLECTION}.{self.goal.name}: {messages}")
         options: dict[str, Any] = checked.validated_parameters
         hidden |= secret_values(options)
