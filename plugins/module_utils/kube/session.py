@@ -16,6 +16,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode, urlsplit
 
@@ -72,7 +73,15 @@ class Listing:
 
 
 class Session:
-    """Requests to one API server. Threads may share a session."""
+    """Requests to one API server. Threads may share a session.
+
+    Attributes:
+        cluster: name of the cluster for messages.
+        server: URL of the API server.
+        journal: what was written, or in check mode would be, in order.
+        redactor: knows the session's secrets.
+        server_time: RFC 3339 time of the last answer by the API server's own clock; empty before the first.
+    """
 
     def __init__(
         self, connection: Connection, cluster: str, *, planning: bool = False, timeout: float = 30, patience: float = 30
@@ -100,6 +109,7 @@ class Session:
         self.timeout = timeout
         self.patience = patience
         self.journal: list[Write] = []
+        self.server_time = ""
         self.redactor = Redactor(connection.secrets())
         self._planned: dict[str, Object | None] = {}
         self._headers = _headers(connection)
@@ -403,6 +413,7 @@ class Session:
                     redirect=False,
                     timeout=urllib3.Timeout(connect=min(self.timeout, 10), read=self.timeout),
                 )
+                self.server_time = _time(response.headers.get("Date")) or self.server_time
                 if response.status not in _BUSY:
                     return response.status, response.data
                 failure: KubeError = self._refused(what, response.status, response.data)
@@ -515,6 +526,14 @@ def _lines(response: Any) -> Iterator[bytes]:
     for chunk in response.stream(65536, decode_content=True):
         *lines, rest = (rest + chunk).split(b"\n")
         yield from (line for line in lines if line)
+
+
+def _time(date: str | None) -> str:
+    """An HTTP date in RFC 3339; empty if it is none."""
+    try:
+        return parsedate_to_datetime(date or "").strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (TypeError, ValueError):
+        return ""
 
 
 def _retry_after(value: str | None) -> float:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,7 @@ from ..kube.wait import Done, Outcome, Pending, Progress, Target, silent, wait
 from . import configuration, installed, installer, jwt, kubesphere_config, releases, result
 from .configuration import DEFAULT_HOST_CLUSTER_NAME
 from .installed import InstallationFailed, Installed
-from .names import CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE
+from .names import CLUSTER_CONFIGURATION, FAILED_RUN, INSTALLER, NAMESPACE
 from .releases import Release
 from .result import Result
 
@@ -219,9 +220,17 @@ class _Installation:
     # A change of what stands
 
     def _reconfigure(self, found: Installed, wait_timeout: float | None) -> None:
-        if installed.unfinished_run(self.release, found):
+        if found.failed_run and not self._changes(found):
+            self._run_again(found)
+        elif installed.unfinished_run(self.release, found):
             self._mend_interrupted(found)
         self._change_spec(found, wait_timeout)
+
+    def _run_again(self, found: Installed) -> None:
+        """Repeat a run that failed; a change of the spec would do so by itself."""
+        self._restart_installer(f"its last run failed: {found.failed_run}")
+        notes = {"metadata": {"annotations": found.notes(self.session.server_time)}}
+        self.session.patch(found.configuration, notes, "note that a new run has begun")
 
     def _mend_interrupted(self, found: Installed) -> None:
         """Bring an installation back on its way that was cut off, or whose last run failed."""
@@ -245,9 +254,13 @@ class _Installation:
             self._announce_recreation(now, wanted_spec)
             self._ensure_missing_installer()
             paths = ", ".join(difference.path for difference in configuration.differences(now.spec, wanted_spec))
-            return self.session.patch(now.configuration, {"spec": changes}, f"change {paths}", guarded=True)
+            return self.session.patch(now.configuration, self._change(now, changes), f"change {paths}", guarded=True)
 
         retry_on_conflict(change, found, self._read_again)
+
+    def _change(self, now: Installed, changes: Mapping[str, Any]) -> Object:
+        """The patch for changes of the spec, with the notes that tell the run from the one before."""
+        return {"metadata": {"annotations": now.notes(self.session.server_time)}, "spec": changes}
 
     def _read_again(self) -> Installed:
         return Installed(self.session.get(CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE))
@@ -458,9 +471,8 @@ class _Installation:
     def _upgrade_spec(self, found: Installed) -> Object:
         changes = self._changes(found)
         self._refuse_broken(merge_patch(found.spec, changes))
-        return self.session.patch(
-            found.configuration, {"spec": changes}, f"upgrade to {self.release.tag}", guarded=True
-        )
+        reason = f"upgrade to {self.release.tag}"
+        return self.session.patch(found.configuration, self._change(found, changes), reason, guarded=True)
 
     def _wait_until_gone(self) -> None:
         if self.session.planning:
@@ -510,6 +522,7 @@ class _Installation:
         # What stands may stem from a former run; a run that goes on, or has failed, is told by the log alone.
         state = installed.installer_state(self.session, self.release, found)
         if state.failure:
+            self._note_failure(found, state.failure)
             raise InstallationFailed(f"ks-installer failed: {state.failure}", self.session.cluster)
         if not missing:
             if not state.running and (state.finished or self._end_is_marked):
@@ -520,6 +533,13 @@ class _Installation:
             "Look at the log of the Deployment kubesphere-system/ks-installer, and run this again.",
             _QUICK_LOOK if found.complete_once else _SLOW_LOOK,
         )
+
+    def _note_failure(self, found: Installed, failure: str) -> None:
+        """Leave word for the next call, for what stood before the failed run still stands."""
+        note = {"metadata": {"annotations": {FAILED_RUN: self.session.redactor.text(failure)}}}
+        if found.complete_once and not found.failed_run:
+            with contextlib.suppress(KubeError):
+                self.session.patch(found.configuration, note)
 
     @property
     def _end_is_marked(self) -> bool:

@@ -15,7 +15,17 @@ from ..kube.resources import Object
 from ..kube.session import Session
 from . import installer_log, kubesphere_config
 from .conditions import condition_problem
-from .names import CLUSTER, CLUSTER_CONFIGURATION, FEDERATION_NAMESPACE, HOST_LABEL, INSTALLER, NAMESPACE
+from .names import (
+    CHANGED_AT,
+    CLUSTER,
+    CLUSTER_CONFIGURATION,
+    FAILED_RUN,
+    FEDERATION_NAMESPACE,
+    HOST_LABEL,
+    INSTALLER,
+    NAMESPACE,
+    RUN_BEFORE,
+)
 from .releases import RELEASES, Release
 
 _DEPLOYMENTS = ("ks-apiserver", "ks-console", "ks-controller-manager")
@@ -81,21 +91,36 @@ class Installed:
         marked = bool(known and known.installer and known.installer.writes_core_version)
         return self.core.get("status") == "enabled" and (bool(self.core.get("version")) or not marked)
 
+    # When a run began and whether it has ended is told by no field of an object. (managedFields keep the time of the
+    # first write where the same fields are written again.) So the collection notes at each change of its own what the
+    # run must leave behind; a ClusterConfiguration that ks-installer re-creates loses these notes, and needs none.
+
     @property
-    def spec_time(self) -> str:
-        """When the spec was written last, RFC 3339 by the API server's clock."""
-        return _written(self.configuration, "f:spec") or str(
-            self.configuration["metadata"].get("creationTimestamp") or ""
-        )
+    def changed_at(self) -> str:
+        """When the collection last changed the spec, RFC 3339 by the API server's clock; else when it was created."""
+        return self._note(CHANGED_AT) or str(self.configuration["metadata"].get("creationTimestamp") or "")
 
     @property
     def run_outstanding(self) -> bool:
-        """Whether the spec was written after the installer last reported: then a run is still to come, or going on.
+        """Whether the collection has changed the spec, and no run has got as far as the end of ks-core since."""
+        note = self._note(RUN_BEFORE)
+        return bool(note) and note == str(self.core.get("enabledTime") or "")
 
-        Read from ``managedFields``; where the API server keeps none, nothing is outstanding.
-        """
-        reported = _written(self.configuration, "f:status")
-        return bool(reported) and _written(self.configuration, "f:spec") > reported
+    @property
+    def failed_run(self) -> str:
+        """Why the run after the last change failed, if the collection has seen that; empty if not."""
+        return self._note(FAILED_RUN)
+
+    def notes(self, server_time: str) -> dict[str, str | None]:
+        """The annotations to write with a change that starts a run."""
+        return {
+            CHANGED_AT: server_time or None,
+            RUN_BEFORE: str(self.core.get("enabledTime") or "") or None,
+            FAILED_RUN: None,
+        }
+
+    def _note(self, name: str) -> str:
+        return str((self.configuration["metadata"].get("annotations") or {}).get(name) or "")
 
 
 def read(session: Session) -> Installed | None:
@@ -122,10 +147,10 @@ def unfinished(session: Session, release: Release, installed: Installed) -> str:
 
 
 def installer_state(session: Session, release: Release, installed: Installed) -> installer_log.InstallerState:
-    """What ks-installer has been doing since the spec was last written."""
+    """What ks-installer has been doing since the spec was last changed."""
     session.redactor.add(installed.jwt_secret)  # a failed task may print its command line
     label = release.installer.label if release.installer else INSTALLER
-    return installer_log.read(session, label, installed.spec_time)
+    return installer_log.read(session, label, installed.changed_at)
 
 
 def unfinished_run(release: Release, installed: Installed) -> str:
@@ -181,14 +206,3 @@ def _unfinished_host(session: Session) -> str:
     if not clusters:
         return "the host's own Cluster does not exist yet"
     return condition_problem(clusters[0], "Ready")
-
-
-def _written(item: Object, field: str) -> str:
-    """When a field at the top was written last, by whomever; empty where that is not recorded.
-
-    Times are RFC 3339 in UTC with seconds, so they compare as text.
-    """
-    entries = item["metadata"].get("managedFields") or []
-    return max(
-        (str(entry.get("time") or "") for entry in entries if field in (entry.get("fieldsV1") or {})), default=""
-    )

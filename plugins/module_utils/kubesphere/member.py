@@ -14,7 +14,7 @@ from ..kube.merge import missing_from
 from ..kube.resources import NAMESPACE as NAMESPACE_KIND
 from ..kube.resources import Object
 from ..kube.secret import Secret
-from ..kube.session import FIELD_MANAGER, Session, retry_on_conflict
+from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, silent, wait
 from . import credentials, installed, jwt, ks_apiserver, kubesphere_config, releases, result
 from .conditions import condition_problem
@@ -305,7 +305,7 @@ class _Import:
         # pkg/controller/cluster/cluster_controller.go, UpdateFunc); and a new Cluster has no former conditions.
         patched = [(each.before, each.after) for each in self.host.journal if each.before and each.after]
         changed = any(before["spec"] != after["spec"] for before, after in patched)
-        since = _written_by_us(written) if changed else ""
+        since = self.host.server_time if changed else ""
 
         def evaluate(cluster: Object | None) -> Outcome[int]:
             if cluster is None:
@@ -344,9 +344,3 @@ class _Import:
 
 def _given(values: Mapping[str, str | None]) -> dict[str, str]:
     return {key: str(value) for key, value in values.items() if value is not None}
-
-
-def _written_by_us(cluster: Object) -> str:
-    """When our field manager wrote last, by the API server's clock; empty if that is not recorded."""
-    entries = cluster["metadata"].get("managedFields") or []
-    return max((str(each.get("time") or "") for each in entries if each.get("manager") == FIELD_MANAGER), default="")

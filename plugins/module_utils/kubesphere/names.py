@@ -30,4 +30,11 @@ ALIAS_ANNOTATION = "kubesphere.io/alias-name"
 DESCRIPTION_ANNOTATION = "kubesphere.io/description"
 CREATOR_ANNOTATION = "kubesphere.io/creator"
 
+OWN_PREFIX = "kubesphere.multicluster/"
+"""Of the annotations that the collection keeps for itself, on the ClusterConfiguration."""
+
+CHANGED_AT = f"{OWN_PREFIX}changed-at"
+RUN_BEFORE = f"{OWN_PREFIX}core-enabled-before"
+FAILED_RUN = f"{OWN_PREFIX}failed-run"
+
 register(CLUSTER, CLUSTER_CONFIGURATION)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..kube.resources import Object
 from ..kube.session import Session, Write
+from .names import OWN_PREFIX
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # the object as kubectl applied it, with its secrets
 
@@ -63,6 +64,10 @@ def _essential(item: Object | None) -> Object:
         return {}
     hidden = ("managedFields", "resourceVersion", "generation", "uid", "selfLink", "creationTimestamp")
     metadata = {key: value for key, value in (item.get("metadata") or {}).items() if key not in hidden}
-    if _LAST_APPLIED in (metadata.get("annotations") or {}):
-        metadata["annotations"] = {key: value for key, value in metadata["annotations"].items() if key != _LAST_APPLIED}
+    annotations = metadata.pop("annotations", None) or {}
+    shown = {
+        key: value for key, value in annotations.items() if key != _LAST_APPLIED and not key.startswith(OWN_PREFIX)
+    }
+    if shown:
+        metadata["annotations"] = shown
     return {**{key: value for key, value in item.items() if key != "status"}, "metadata": metadata}

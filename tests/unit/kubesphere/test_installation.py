@@ -27,12 +27,17 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
     Wanted,
     install,
 )
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.installed import InstallationFailed
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.installed import (
+    InstallationFailed,
+    Installed,
+)
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.installer import installer_objects
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.names import (
     CLUSTER_CONFIGURATION,
+    FAILED_RUN,
     INSTALLER,
     NAMESPACE,
+    RUN_BEFORE,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.releases import find
 
@@ -56,16 +61,13 @@ def standing(
     *,
     core: dict[str, Any] | None = None,
     spec: dict[str, Any] | None = None,
-    written: tuple[str, str] = (EARLIER, LATER),
+    notes: dict[str, str] | None = None,
     secret: str | None = SECRET,
 ) -> Object:
-    """A ClusterConfiguration; ``written`` are the times of the spec and of the status."""
+    """A ClusterConfiguration; ``notes`` are the collection's own annotations."""
     made = cluster_configuration(find(tag), role, secret, spec or {})
-    made["metadata"]["managedFields"] = [
-        {"time": written[0], "fieldsV1": {"f:spec": {}}},
-        {"time": written[1], "fieldsV1": {"f:status": {}}},
-    ]
-    done = {"status": "enabled", "version": tag}
+    made["metadata"]["annotations"] = notes or {}
+    done = {"status": "enabled", "version": tag, "enabledTime": LATER}
     made["status"] = {"core": done if core is None else core, "monitoring": {"status": "enabled"}}
     return made
 
@@ -243,7 +245,7 @@ class TestStanding:
         assert "will re-create the ClusterConfiguration" in found.warnings[0]
 
     def test_a_running_run_is_waited_for(self) -> None:
-        session = cluster(standing(written=(LATER, EARLIER)))
+        session = cluster(standing(notes={RUN_BEFORE: LATER}))
         log(session, "TASK [common : x]\n")
         with pytest.raises(WaitTimeout, match="a run of ks-installer goes on"):
             install(session, member(configuration={"logging": {"enabled": True}}), wait_timeout=0.05)
@@ -271,23 +273,47 @@ class TestStanding:
         assert spec_of(session)["multicluster"]["clusterRole"] == "member"
 
     @pytest.mark.parametrize(
-        ("core", "written"),
-        [({"status": "enabled"}, (EARLIER, LATER)), (None, (LATER, EARLIER))],
+        ("core", "notes", "again"),
+        [
+            ({"status": "enabled"}, {}, []),
+            (None, {FAILED_RUN: "task [common : x] failed: no"}, ["note that a new run has begun"]),
+        ],
         ids=["first run", "later run"],
     )
-    def test_a_failed_run_is_started_again(self, core: dict[str, Any] | None, written: tuple[str, str]) -> None:
-        session = cluster(standing(core=core, written=written))
+    def test_a_failed_run_is_started_again(
+        self, core: dict[str, Any] | None, notes: dict[str, str], again: list[str]
+    ) -> None:
+        session = cluster(standing(core=core, notes=notes))
         log(session, 'TASK [common : x]\nfatal: [localhost]: FAILED! => {"msg": "no"}\nlocalhost : ok=1 failed=1\n')
         done = available(INSTALLER)["status"] | {"observedGeneration": 1}
-        session.on_write = lambda _method, written: session.objects.update(
-            {DEPLOYMENT.path(INSTALLER, NAMESPACE): {**written, "status": done}}
-        )
+
+        def roll_out(_method: str, written: Object) -> None:
+            if written["kind"] == "Deployment":
+                session.objects[DEPLOYMENT.path(INSTALLER, NAMESPACE)] = {**written, "status": done}
+
+        session.on_write = roll_out
         session.put({**session.at(DEPLOYMENT, INSTALLER, NAMESPACE), "status": done})
         found = install(session, member())
         assert found.actions == [
             "patch Deployment kubesphere-system/ks-installer on one: restart it: its last run failed: "
-            "task [common : x] failed: no"
+            "task [common : x] failed: no",
+            *(f"patch ClusterConfiguration kubesphere-system/ks-installer on one: {reason}" for reason in again),
         ]
+        standing_now = Installed(session.at(CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE))
+        assert (standing_now.failed_run, standing_now.run_outstanding) == ("", bool(again))
+
+    def test_a_later_run_that_fails_leaves_word(self) -> None:
+        session = cluster(standing())
+        log(session, "")
+
+        def fail(_method: str, _written: Object) -> None:
+            log(session, "TASK [common : x]\nlocalhost : ok=1 failed=1\n")
+
+        session.on_write = fail
+        with pytest.raises(InstallationFailed):
+            install(session, member(configuration={"logging": {"enabled": True}}), wait_timeout=5)
+        found = Installed(session.at(CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE))
+        assert found.failed_run == "task [common : x] failed"
 
     def test_a_failure_ends_the_wait(self) -> None:
         session = cluster(standing(core={}))

@@ -13,7 +13,11 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
     read,
     unfinished,
 )
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.names import NAMESPACE
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.names import (
+    CHANGED_AT,
+    NAMESPACE,
+    RUN_BEFORE,
+)
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.releases import RELEASES, find
 
 from tests.unit.fakes import FakeSession
@@ -47,11 +51,19 @@ def test_complete_once(tag: str, core: dict[str, Any], complete: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "outstanding"),
-    [((EARLIER, LATER), False), ((LATER, EARLIER), True), ((EARLIER, EARLIER), False), ((LATER, ""), False)],
+    ("notes", "outstanding"), [({}, False), ({RUN_BEFORE: EARLIER}, False), ({RUN_BEFORE: LATER}, True)]
 )
-def test_a_run_is_outstanding(written: tuple[str, str], outstanding: bool) -> None:
-    assert Installed(standing(written=written)).run_outstanding is outstanding
+def test_a_run_is_outstanding(notes: dict[str, str], outstanding: bool) -> None:
+    """Until ks-core has another time than it had at the change."""
+    assert Installed(standing(notes=notes)).run_outstanding is outstanding
+
+
+def test_a_run_is_looked_for_since_the_last_change() -> None:
+    changed = Installed(standing(notes={CHANGED_AT: LATER}))
+    changed.configuration["metadata"]["creationTimestamp"] = EARLIER
+    assert changed.changed_at == LATER
+    changed.configuration["metadata"]["annotations"] = {}
+    assert changed.changed_at == EARLIER
 
 
 @pytest.mark.parametrize(
@@ -63,7 +75,7 @@ def test_a_run_is_outstanding(written: tuple[str, str], outstanding: bool) -> No
             {"core": {"status": "enabled", "version": "v3.3.2"}},
             "v3.3.2 is installed, the upgrade to v3.4.1 has not come to its end",
         ),
-        ({"written": (LATER, EARLIER)}, "the last change of the ClusterConfiguration is not installed yet"),
+        ({"notes": {RUN_BEFORE: LATER}}, "the last change of the ClusterConfiguration is not installed yet"),
         ({"role": "host"}, "component multicluster is not enabled yet"),
         ({"secret": OTHER}, "kubesphere-config has another jwtSecret than the ClusterConfiguration"),
     ],
@@ -83,7 +95,7 @@ def test_deployments_and_config() -> None:
 def test_odd_objects_are_no_crash() -> None:
     odd = standing()
     odd["spec"], odd["status"] = None, None
-    odd["metadata"].pop("managedFields")
+    odd["metadata"].pop("annotations")
     found = Installed(odd)
     assert (found.cluster_role, found.jwt_secret, found.complete_once, found.run_outstanding) == (
         "none", "", False, False,
