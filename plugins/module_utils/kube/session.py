@@ -42,6 +42,8 @@ MERGE_PATCH = "application/merge-patch+json"
 
 _PAGE = 500  # objects per answer of a list, as kubectl asks for
 _BUSY = (429, 503)  # the API server did nothing and says so: any request may be sent again
+# Its service proxy, or its admission, did not reach who stands behind it: a pod that starts anew, most of the time.
+_NOT_REACHED = (b"error trying to reach service", b"failed calling webhook")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between tries
 
 
@@ -414,7 +416,7 @@ class Session:
                     timeout=urllib3.Timeout(connect=min(self.timeout, 10), read=self.timeout),
                 )
                 self.server_time = _time(response.headers.get("Date")) or self.server_time
-                if response.status not in _BUSY:
+                if response.status not in _BUSY and not (repeatable and _not_reached(response.status, response.data)):
                     return response.status, response.data
                 failure: KubeError = self._refused(what, response.status, response.data)
                 pause = max(pause, _retry_after(response.headers.get("Retry-After")))
@@ -447,6 +449,10 @@ class Session:
         return for_status(status)(
             f"Failed to {what}: {status} from {self.server}: {self.redactor.text(detail)}", self.cluster, status=status
         )
+
+
+def _not_reached(status: int, answer: bytes) -> bool:
+    return status >= 500 and any(words in answer for words in _NOT_REACHED)
 
 
 def identity(manifest: Object) -> tuple[Kind, str, str | None]:

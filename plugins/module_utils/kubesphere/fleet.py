@@ -49,7 +49,7 @@ def _member(host: Session, name: str, cluster: Object | None, token: Secret | No
     is_host = HOST_LABEL in labels
     if token and not problem and not is_host:
         try:
-            nodes = ks_apiserver.nodes_of_member(host, name, token)
+            nodes = ks_apiserver.nodes_of_member(host, name, token, ks_apiserver.RESTART)
         except KubeError as error:
             problem = f"{error.message}. {error.hint}".strip()
     return {

@@ -15,8 +15,11 @@ from .names import NAMESPACE
 # pkg/controller/cluster/cluster_controller.go.
 _PROXY = f"/api/v1/namespaces/{NAMESPACE}/services/:ks-apiserver:80/proxy"
 
-# Seconds. A ks-apiserver that is down is told by 503, as a busy API server; the caller's own wait looks again.
-_PATIENCE = 1.0
+# Seconds for which an answer is waited for. ks-apiserver closes its port and starts anew whenever its kubesphere-config
+# changes, at the end of an installation twice: kubesphere v3.4.1 cmd/ks-apiserver/app/server.go. It was back after
+# 0.7 s on an idle machine.
+RESTART = 15.0
+_ONE_LOOK = 1.0
 
 
 class MemberRefusesToken(Unauthorized):
@@ -35,17 +38,19 @@ def version(session: Session) -> str:
         KubeError: ks-apiserver does not answer.
     """
     what = "ask ks-apiserver for its version"
-    answer = session.request("GET", f"{_PROXY}/kapis/version", what=what, patience=_PATIENCE)
+    answer = session.request("GET", f"{_PROXY}/kapis/version", what=what, patience=RESTART)
     return str(answer.get("gitVersion") or "")
 
 
-def nodes_of_member(session: Session, member: str, token: Secret) -> int:
+def nodes_of_member(session: Session, member: str, token: Secret, patience: float = _ONE_LOOK) -> int:
     """Use a member through the host: list its nodes by the host's dispatcher.
 
     Args:
         session: the host.
         member: name of the member's Cluster.
         token: the host's admin token.
+        patience: seconds for which it is asked again while a ks-apiserver does not listen; a caller that waits itself
+            looks once.
 
     Returns:
         Number of nodes of the member.
@@ -60,7 +65,7 @@ def nodes_of_member(session: Session, member: str, token: Secret) -> int:
     path, what = f"{_PROXY}/api/clusters/{member}/v1/nodes", f"use {member} through the host"
     try:
         nodes: Object = session.request(
-            "GET", path, query={"limit": "1"}, headers=headers, what=what, patience=_PATIENCE
+            "GET", path, query={"limit": "1"}, headers=headers, what=what, patience=patience
         )
     except Unauthorized as error:
         raise MemberRefusesToken(error.message, session.cluster, status=error.status) from None

@@ -165,6 +165,20 @@ class TestPatience:
         assert connect(server).request(method, PATH, what="try") == LIVE
         assert len(server.requests) == 3
 
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "error trying to reach service: dial tcp 192.0.2.1:9090: connect: connection refused",
+            'Internal error occurred: failed calling webhook "w": Post "https://w.ns.svc": connection refused',
+        ],
+    )
+    def test_who_stands_behind_the_server_may_be_starting(self, server: Server, message: str) -> None:
+        server.script = [status(500, message), Reply(body=LIVE)]
+        assert connect(server).request("PATCH", PATH, what="try") == LIVE
+        server.script = [status(500, message)]
+        with pytest.raises(ServerError, match="500 from"):
+            connect(server).request("POST", PATH, what="try")
+
     def test_as_late_as_it_says(self, server: Server) -> None:
         server.script = [Reply(429, {}, Retry_After="1"), Reply(body=LIVE)]
         started = time.monotonic()
