@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import base64
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.releases import find
 
+from tests.unit.kube.server import self_signed
 from tests.unit.kube.test_connection import SERVER, config
 
 EXPIRED = "e30.eyJleHAiOjEwMDB9.x"  # {"exp": 1000}
@@ -73,3 +77,49 @@ def test_there_and_back() -> None:
 def test_expiry() -> None:
     assert expiry(config(user={"token": EXPIRED})) == 1000
     assert expiry(config(user={"token": "a.b.c"})) is expiry(config(user={"token": "abc"})) is None
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def test_a_client_certificate() -> None:
+    jane = self_signed("jane")  # it is valid for a day
+    user = {"client-certificate-data": encoded(jane.certificate), "client-key-data": encoded(jane.key)}
+    made = config(user=user)
+    assert abs((expiry(made) or 0) - time.time() - 86400) < 60
+    assert problems(made, find("v3.3.2")) == []
+    assert problems(config(user={**user, "token": EXPIRED}), find("v3.3.2")) == []  # the certificate is what counts
+
+
+def test_an_expired_client_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    jane = self_signed("jane")
+    made = config(user={"client-certificate-data": encoded(jane.certificate)})
+    in_two_days = time.time() + 2 * 86400
+    monkeypatch.setattr(time, "time", lambda: in_two_days)
+    (problem,) = problems(made, find("v3.4.1"))
+    assert problem.startswith("its client certificate expired on 20")
+    assert problem.endswith(" UTC: give a kubeconfig with a valid one")
+
+
+def test_a_certificate_that_is_none_has_no_expiry() -> None:
+    assert expiry(config(user={"client-certificate-data": encoded("no certificate")})) is None
+
+
+def test_what_the_options_say_is_kept() -> None:
+    play = resolve({"host": SERVER, "api_key": "abc", "validate_certs": False})
+    assert from_connection(play)["clusters"][0]["cluster"] == {"server": SERVER, "insecure-skip-tls-verify": True}
+
+
+def test_the_options_authority_and_certificate_are_kept(tmp_path: Path) -> None:
+    jane = self_signed("jane")
+    (tmp_path / "certificate").write_text(jane.certificate)
+    (tmp_path / "key").write_text(jane.key)
+    files = {"client_cert": "certificate", "client_key": "key", "ca_cert": "certificate"}
+    made = from_connection(resolve({"host": SERVER, **{name: str(tmp_path / file) for name, file in files.items()}}))
+    authority = {"certificate-authority-data": encoded(jane.certificate)}
+    assert made["clusters"][0]["cluster"] == {"server": SERVER, **authority}
+    assert user_of(made) == {
+        "client-certificate-data": encoded(jane.certificate),
+        "client-key-data": encoded(jane.key),
+    }
