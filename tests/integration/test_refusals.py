@@ -82,7 +82,7 @@ def changed_kubeconfig(cluster: Cluster, folder: Path, change: Callable[[dict[st
 
 def test_no_host(controller: Controller, fleet: Fleet, clusters: Clusters) -> None:
     run = refused(controller, "site", replace(fleet, hosts={}), clusters)
-    text = "Nothing was written. the group kubesphere_host is empty: put the one host cluster of the fleet into it."
+    text = "Nothing was written: the group kubesphere_host is empty: put the one host cluster of the fleet into it."
     assert set(run.failures.values()) == {text}
 
 
@@ -90,7 +90,7 @@ def test_two_hosts(controller: Controller, fleet: Fleet, clusters: Clusters) -> 
     hosts = {**fleet.hosts, "member-2": fleet.members["member-2"]}
     run = refused(controller, "site", replace(fleet.without("member-2"), hosts=hosts), clusters)
     assert set(run.failures.values()) == {
-        "Nothing was written. the group kubesphere_host has 2 clusters (host, member-2): leave one, "
+        "Nothing was written: the group kubesphere_host has 2 clusters (host, member-2): leave one, "
         "a fleet has exactly one host."
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,6 +27,8 @@ _WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 _QUESTIONS = {"selfsubjectaccessreviews", "selfsubjectrulesreviews", "subjectaccessreviews", "tokenreviews"}
 """Resources that are created to ask something: nothing is stored."""
 
+_LONGEST_LINE = 1 << 20  # bytes
+
 
 def read(log: Path, since: int = 0) -> list[Event]:
     """Events from a position in the log on.
@@ -44,8 +47,14 @@ def read(log: Path, since: int = 0) -> list[Event]:
 
 
 def size(log: Path) -> int:
-    """The log's end, a position for ``read``."""
-    return log.stat().st_size if log.exists() else 0
+    """The log's end, a position for ``read``: behind the last line that is written whole."""
+    if not log.exists():
+        return 0
+    with log.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        start = max(0, end - _LONGEST_LINE)
+        file.seek(start)
+        return start + file.read().rfind(b"\n") + 1
 
 
 def select(events: Iterable[Event], user_agent_prefix: str | None = None) -> list[Event]:

@@ -97,8 +97,8 @@ def parse(text: str) -> InstallerState:
             failure = f"task [{doing}] failed"
         elif _ENDED in line:
             finished, failure, doing = True, "", "its run has ended"
-        elif task:
-            doing, finished, begun, failure, fatal = task["task"], False, True, "", ""
+        elif task or line.startswith("PLAY ["):
+            doing, finished, begun, failure, fatal = task["task"] if task else line.rstrip("* "), False, True, "", ""
         elif _MILESTONE.match(line):
             doing, finished, begun = line, False, True
         elif failure and '"msg":' in line:

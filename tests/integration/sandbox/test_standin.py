@@ -28,7 +28,7 @@ CLUSTERS = "/apis/cluster.kubesphere.io/v1alpha1/clusters"
 SYSTEM = "/api/v1/namespaces/kubesphere-system"
 SERVER = f"{SYSTEM}/services/:ks-apiserver:80/proxy"
 VALIDATION = "/kapis/cluster.kubesphere.io/v1alpha1/clusters/validation"
-WAIT = 60.0
+WAIT = 90.0
 
 
 def installer(release: str) -> list[tuple[str, Object]]:
