@@ -161,9 +161,10 @@ def main() -> int:
     started = time.monotonic()
     try:
         link_collection()
-        link_environment()
         for part in options.parts or PARTS:
             PARTS[part]()
+        if MAIN.complete:
+            link_environment()
     except (binaries.PreparationError, subprocess.CalledProcessError, OSError) as error:
         print(f"prepare: {error}", file=sys.stderr)
         return 1
