@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,13 +17,23 @@ from tests.sandbox.sandbox import Sandbox, names_for
 _PRODUCT = Path(__file__).parent
 
 
+_STAND_IN = "stand_in(program, ...): steers a program's stand-in; skipped where KUBESPHERE_ASSETS has the real one"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marks known."""
+    config.addinivalue_line("markers", _STAND_IN)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what takes network namespaces where they cannot be made."""
-    if has_privileges():
-        return
+    """Skip what takes network namespaces where they cannot be made, or a stand-in where the real program runs."""
+    assets = Path(os.environ.get("KUBESPHERE_ASSETS") or "/nonexistent")
     for item in items:
-        if item.path.parent == _PRODUCT:
+        if item.path.parent == _PRODUCT and not has_privileges():
             item.add_marker(pytest.mark.skip(reason="network namespaces take root"))
+        programs = [name for mark in item.iter_markers("stand_in") for name in mark.args]
+        if found := [name for name in programs if (assets / name).exists()]:
+            item.add_marker(pytest.mark.skip(reason=f"KUBESPHERE_ASSETS has the real {found[0]}; this one steers it"))
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,8 @@ _OWN_CLASSES = ("local",)
 # What a cluster writes by itself all the time, whoever does anything or not: who is alive, and what the controllers of
 # Kubernetes and KubeSphere note down at their resyncs.
 _BACKGROUND = {"leases", "nodes/status", "events"}
+_CLUSTER_CONTROLLERS = ("standin-ks-controller-manager", "controller-manager/")
+_RESYNCED = {"clusters", "kubefedclusters", "secrets", "clusterroles", "clusterrolebindings"}
 
 
 def eventually(reached: Callable[[], Any], what: str, seconds: float = 60) -> Any:
@@ -97,9 +99,9 @@ def _written(event: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _resync(event: dict[str, Any]) -> bool:
-    """Whether KubeSphere's cluster controller notes down that a Cluster is still there."""
+    """Whether KubeSphere's cluster controller, the stand-in or the real one, finds a Cluster as it was."""
     client = str(event.get("userAgent", ""))
-    return client.startswith("standin-ks-controller-manager") and event["objectRef"]["resource"] == "clusters"
+    return client.startswith(_CLUSTER_CONTROLLERS) and event["objectRef"]["resource"] in _RESYNCED
 
 
 def steer(cluster: Cluster, **knobs: dict[str, Any]) -> None:

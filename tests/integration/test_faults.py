@@ -272,6 +272,7 @@ def test_api_server_that_restarts_during_the_wait(controller: Controller, standi
     assert not any(again.changed.values()), again.output
 
 
+@pytest.mark.stand_in("controller-manager")
 def test_api_server_of_the_host_that_restarts_during_the_import(
     controller: Controller, standing: Fleet, two: Clusters
 ) -> None:

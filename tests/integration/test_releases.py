@@ -22,6 +22,9 @@ from tests.sandbox.cluster import Cluster
 
 Clusters = dict[str, Cluster]
 
+# Real programs are of one release.
+pytestmark = pytest.mark.stand_in("ks-apiserver", "controller-manager")
+
 
 @pytest.fixture(scope="module")
 def pair(fleet: Fleet) -> Fleet:

@@ -58,9 +58,10 @@ BINARIES = {
 """Image name -> name of the container's command ("" is any) -> file in KUBESPHERE_ASSETS. What the folder lacks is
 played by the stand-in, each program for itself."""
 
-BINARY_ARGUMENTS = {"controller-manager": ("--controllers=cluster",)}
-"""What a real binary is told here beyond the container's arguments: the other controllers look after projects, users
-and applications, and each of them wants definitions and caches that no test looks at."""
+BINARY_ARGUMENTS = {"controller-manager": ("--controllers=cluster", "--leader-elect=false")}
+"""What a real binary is told here beyond the container's arguments. The other controllers look after projects, users
+and applications, and want definitions and caches that no test looks at. There is one replica; with a lease, which
+nobody gives back, it would do nothing for half a minute after every change of kubesphere-config."""
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "alpine": ("/bin/sh",),
@@ -136,7 +137,7 @@ def resolve(image: str, command: Sequence[str], args: Sequence[str], assets: Pat
     """
     name = base_name(image)
     own = (*command, *args)
-    if assets and (binary := _binary(name, own)) and (assets / binary).exists():
+    if assets and (binary := _binary(name, own)) and real(binary, image, assets):
         given = own[1:] if command else args
         return Program(Kind.BINARY, (str(assets / binary), *given, *BINARY_ARGUMENTS.get(binary, ())))
     if name in STAND_INS:
@@ -145,6 +146,21 @@ def resolve(image: str, command: Sequence[str], args: Sequence[str], assets: Pat
     if name in COMMANDS:
         return Program(Kind.COMMAND, own or COMMANDS[name])
     return Program(Kind.IDLE) if name in IDLE else None
+
+
+def real(binary: str, image: str, assets: Path | None) -> bool:
+    """Whether a program of KubeSphere's own is there for an image.
+
+    Args:
+        binary: its file name.
+        image: the image; tower counts its releases in its own way and is taken for any.
+        assets: folder with real KubeSphere binaries; a file ``release`` in it says which one they are of, and without
+            that file they play every release.
+    """
+    if assets is None or not (assets / binary).exists():
+        return False
+    note = assets / "release"
+    return base_name(image) == "tower" or not note.exists() or image.endswith(f":{note.read_text().strip()}")
 
 
 def _binary(name: str, own: Sequence[str]) -> str | None:

@@ -15,7 +15,8 @@ PATH = re.compile(r"`((?:docs|inventories|molecule|playbooks|plugins|roles|tests
 
 
 def documents() -> list[Path]:
-    return sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("roles/*/README.md")])
+    folders = ("*.md", "docs/**/*.md", "roles/*/README.md", "tests/*/README.md")
+    return sorted(document for folder in folders for document in ROOT.glob(folder))
 
 
 def dangling(document: Path) -> Iterator[str]:

@@ -395,7 +395,7 @@ class Installer:
         nodes = self.api.get("/api/v1/nodes")["items"]
         for item in [
             *manifests.federation(self.release, self._spec, len(nodes)),
-            *manifests.federation_definitions(),
+            *manifests.federation_definitions(self.release),
         ]:
             self._apply(item)
         folder = f"/apis/apps/v1/namespaces/{manifests.FEDERATION}/deployments"

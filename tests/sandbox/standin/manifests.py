@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from tests.sandbox.images import real
 from tests.sandbox.kubeapi import Object
 from tests.sandbox.standin.releases import Release
 from tests.sandbox.standin.runtime import NAMESPACE
@@ -179,7 +180,7 @@ def webhook(authority: bytes) -> Object:
 def tower(release: Release, spec: dict[str, Any]) -> list[Object]:
     """The proxy's Deployment and Service (roles/ks-multicluster/templates/tower.yaml.j2)."""
     labels = {"app": "tower", "app.kubernetes.io/name": "tower"}
-    port = tower_port()
+    port = tower_port(release)
     command = ["/proxy", "--ca-cert=/ca.crt", "--ca-key=/ca.key", "--v=2" if release.line == (3, 0) else "--v=4"]
     if port != TOWER_PORT:
         command.append(f"--port={port}")
@@ -232,13 +233,13 @@ def tower(release: Release, spec: dict[str, Any]) -> list[Object]:
     ]
 
 
-def tower_port() -> int:
+def tower_port(release: Release) -> int:
     """The port that tower's pod listens on.
 
     Pods of a cluster share one address here, and the metrics of the real controller-manager hold 8080 with no option
     to change that. The Service's own port, which is all that anybody sees, stays the same.
     """
-    return 18080 if Path(_assets(), "controller-manager").exists() else TOWER_PORT
+    return 18080 if real("controller-manager", f"ks-controller-manager:{release.tag}", _assets()) else TOWER_PORT
 
 
 def federation(release: Release, spec: dict[str, Any], nodes: int) -> list[Object]:
@@ -258,7 +259,7 @@ def federation(release: Release, spec: dict[str, Any], nodes: int) -> list[Objec
 
 def core_definitions(release: Release) -> list[Object]:
     """CustomResourceDefinitions of every cluster; those of $KUBESPHERE_ASSETS/crds where they are given."""
-    if given := _given_definitions():
+    if given := _given_definitions(release):
         return [item for item in given if not item["metadata"]["name"].endswith(".kubefed.io")]
     return [
         _cluster_definition(release),
@@ -270,9 +271,9 @@ def core_definitions(release: Release) -> list[Object]:
     ]
 
 
-def federation_definitions() -> list[Object]:
+def federation_definitions(release: Release) -> list[Object]:
     """CustomResourceDefinitions of a host's federation control plane."""
-    given = [item for item in _given_definitions() if item["metadata"]["name"].endswith(".kubefed.io")]
+    given = [item for item in _given_definitions(release) if item["metadata"]["name"].endswith(".kubefed.io")]
     return given or [
         _definition("core.kubefed.io", "v1beta1", "KubeFedCluster", "kubefedclusters", namespaced=True),
         _definition("types.kubefed.io", "v1beta1", "FederatedWorkspace", "federatedworkspaces"),
@@ -280,9 +281,9 @@ def federation_definitions() -> list[Object]:
     ]
 
 
-def _given_definitions() -> list[Object]:
-    folder = Path(_assets(), "crds")
-    files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
+def _given_definitions(release: Release) -> list[Object]:
+    assets = _assets()
+    files = sorted(assets.glob("crds/*.yaml")) if assets and real("crds", f"ks-installer:{release.tag}", assets) else []
     documents = [document for path in files for document in yaml.safe_load_all(path.read_text())]
     found = [document for document in documents if (document or {}).get("kind") == "CustomResourceDefinition"]
     for definition in found:
@@ -291,8 +292,9 @@ def _given_definitions() -> list[Object]:
     return found
 
 
-def _assets() -> str:
-    return os.environ.get("KUBESPHERE_ASSETS") or "/nonexistent"
+def _assets() -> Path | None:
+    folder = os.environ.get("KUBESPHERE_ASSETS")
+    return Path(folder) if folder else None
 
 
 def _accept_empty_texts(schema: dict[str, Any]) -> None:

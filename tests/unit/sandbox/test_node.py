@@ -96,6 +96,22 @@ def test_real_binaries_take_the_place_of_stand_ins_where_they_are(tmp_path: Path
     assert installer.kind is images.Kind.STAND_IN
 
 
+def test_real_binaries_play_their_own_release_where_the_folder_names_it(tmp_path: Path) -> None:
+    (tmp_path / "controller-manager").touch()
+    (tmp_path / "proxy").touch()
+    (tmp_path / "release").write_text("v3.4.1\n")
+    command = ["controller-manager", "--leader-elect=true"]
+    program = images.resolve("r.example.org:5000/ks-controller-manager:v3.4.1", command, [], tmp_path)
+    assert program is not None
+    assert program.argv[1:] == ("--leader-elect=true", "--controllers=cluster", "--leader-elect=false")
+    older = images.resolve("kubesphere/ks-controller-manager:v3.3.2", command, [], tmp_path)
+    assert older is not None
+    assert older.kind is images.Kind.STAND_IN
+    tower = images.resolve("kubesphere/tower:v0.2.1", ["/proxy"], [], tmp_path)
+    assert tower is not None
+    assert tower.kind is images.Kind.BINARY
+
+
 @pytest.mark.parametrize("image", ["", "host/UPPER", "a b", "repo:tag:tag", "-dash"])
 def test_what_is_no_image_reference(image: str) -> None:
     assert not images.valid(image)

@@ -6,12 +6,13 @@ import base64
 import copy
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.sandbox.standin import jwt, migration, settings
+from tests.sandbox.standin import apiserver, jwt, manifests, migration, settings
 from tests.sandbox.standin.releases import Release
 from tests.sandbox.standin.remote import KubeconfigError, Remote, RemoteError, RestConfig
 from tests.sandbox.standin.workqueue import WorkQueue
@@ -212,6 +213,52 @@ def test_plugin_is_missed_at_the_first_request() -> None:
     config = RestConfig.parse(kubeconfig({"exec": {"command": "aws"}}))
     with pytest.raises(RemoteError, match="exec: executable aws not found"):
         Remote(config).call("GET", "/version")
+
+
+def test_given_definitions_take_empty_texts_where_that_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = {"type": "string"}
+    item = {"type": "object", "properties": {"name": name, "kind": name}}
+    schema = {
+        "type": "object",
+        "properties": {
+            "names": {"type": "array", "items": item, "x-kubernetes-list-map-keys": ["name"]},
+            "port": {"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]},
+            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
+    }
+    definition = {
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "things.example.org"},
+        "spec": {"versions": [{"schema": {"openAPIV3Schema": schema}}]},
+    }
+    (tmp_path / "crds").mkdir()
+    (tmp_path / "crds" / "things.yaml").write_text(json.dumps(definition))
+    monkeypatch.setenv("KUBESPHERE_ASSETS", str(tmp_path))
+    [found] = manifests.core_definitions(LATEST)
+    properties = found["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    fields = properties["names"]["items"]["properties"]
+    assert (fields["name"], fields["kind"]) == ({"type": "string"}, {"type": "string", "nullable": True})
+    assert properties["port"]["anyOf"] == [{"type": "integer"}, {"type": "string"}]
+    assert properties["labels"]["additionalProperties"]["nullable"] is True
+    (tmp_path / "release").write_text("v3.3.2")
+    assert len(manifests.core_definitions(LATEST)) > 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("GET", "/api/v1/nodes", 'nodes is forbidden: User "a" cannot list resource "nodes" in API group ""'),
+        ("GET", "/api/v1/namespaces/n/pods/p", 'pods "p" is forbidden'),
+        ("POST", "/kapis/cluster.kubesphere.io/v1alpha1/clusters/validation", "cannot create resource"),
+        ("GET", "/kapis/foo", 'cannot GET path "/kapis/foo"'),
+    ],
+)
+def test_refusals_name_verb_and_resource(method: str, path: str, said: str) -> None:
+    answer = apiserver._forbidden("a", apiserver.Request(method, path, "", {}, b""))
+    assert answer.status == 403
+    assert said in json.loads(answer.body)["message"]
 
 
 def test_provider_of_credentials_is_missing_when_a_client_is_made() -> None:
