@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.check.command import environment, tool
+from tests.prepare import MAIN, Environment
 
 Variables = dict[str, Any]
 
@@ -168,8 +169,9 @@ class Started:
 class Controller:
     """A folder that Ansible is run in, with an ANSIBLE_HOME of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, venv: Environment = MAIN) -> None:
         self.folder = folder
+        self._venv = venv
         self.home = folder / "home"
         self._count = 0
 
@@ -187,14 +189,14 @@ class Controller:
     def start(self, name: str | Path, fleet: Fleet, *arguments: str, env: Mapping[str, str] | None = None) -> Started:
         """Start a playbook."""
         playbook = str(name) if isinstance(name, Path) else f"kubesphere.multicluster.{name}"
-        return self._start([str(tool("ansible-playbook")), playbook, *arguments], fleet, env)
+        return self._start([str(tool("ansible-playbook", self._venv)), playbook, *arguments], fleet, env)
 
     def module(
         self, name: str, pattern: str, fleet: Fleet, arguments: Mapping[str, Any], *more: str, timeout: float = 60
     ) -> Run:
         """Run a module of the collection ad hoc, and wait for its end."""
         module = ["-m", f"kubesphere.multicluster.{name}", "-a", json.dumps(arguments)]
-        return self._start([str(tool("ansible")), pattern, *module, *more], fleet, None).end(timeout)
+        return self._start([str(tool("ansible", self._venv)), pattern, *module, *more], fleet, None).end(timeout)
 
     def _start(self, command: Sequence[str], fleet: Fleet, env: Mapping[str, str] | None) -> Started:
         self._count += 1
@@ -217,7 +219,7 @@ class Controller:
             process = subprocess.Popen(
                 [*command, "-i", str(inventory)],
                 cwd=folder,
-                env=environment(settings),
+                env=environment(settings, self._venv),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,

@@ -98,7 +98,7 @@ def test_two_hosts(controller: Controller, fleet: Fleet, clusters: Clusters) -> 
 def test_host_that_is_also_a_member(controller: Controller, fleet: Fleet, clusters: Clusters) -> None:
     run = refused(controller, "site", fleet.with_member("host", **fleet.hosts["host"]), clusters)
     assert set(run.failures.values()) == {
-        "Nothing was written. host: in kubesphere_host and in kubesphere_members; leave it in one of them."
+        "Nothing was written: host: in kubesphere_host and in kubesphere_members; leave it in one of them."
     }
 
 

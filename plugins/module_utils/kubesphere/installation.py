@@ -29,6 +29,7 @@ from .result import Result
 _RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 _SHORT_WAIT = 120.0  # seconds for what Kubernetes itself does: establish a definition, replace a pod
 _SLOW_LOOK, _QUICK_LOOK = 5.0, 0.5  # seconds between looks while a run goes on, and when it is about to end
+_EXPLANATION = 10.0  # seconds for which the cause of a failure is waited for
 _SERVED_LOOK = 0.1  # seconds between tries while the API server takes up a new definition
 
 
@@ -150,6 +151,7 @@ class _Installation:
         self.host = host
         self.progress = progress
         self.warnings: list[str] = []
+        self._failure_seen: float | None = None
         if wanted.jwt_secret:
             session.redactor.add(wanted.jwt_secret)
 
@@ -521,6 +523,8 @@ class _Installation:
         missing = installed.unfinished(self.session, self.release, found)
         # What stands may stem from a former run; a run that goes on, or has failed, is told by the log alone.
         state = installed.installer_state(self.session, self.release, found)
+        if state.failure and not state.explained and self._may_be_explained():
+            return Pending(f"ks-installer: {state.failure}; it has not said why yet", "", _QUICK_LOOK)
         if state.failure:
             self._note_failure(found, state.failure)
             raise InstallationFailed(f"ks-installer failed: {state.failure}", self.session.cluster)
@@ -533,6 +537,12 @@ class _Installation:
             "Look at the log of the Deployment kubesphere-system/ks-installer, and run this again.",
             _QUICK_LOOK if found.complete_once else _SLOW_LOOK,
         )
+
+    def _may_be_explained(self) -> bool:
+        """Whether the cause of a failure may still come."""
+        now = time.monotonic()
+        self._failure_seen = self._failure_seen or now
+        return now - self._failure_seen < _EXPLANATION
 
     def _note_failure(self, found: Installed, failure: str) -> None:
         """Leave word for the next call, for what stood before the failed run still stands."""

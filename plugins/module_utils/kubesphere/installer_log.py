@@ -38,12 +38,15 @@ class InstallerState:
         failure: why its last run failed; empty if no failure is seen.
         finished: whether the log shows the end of a run.
         begun: whether the log shows the beginning of a run.
+        explained: whether ``failure`` tells all that there will be. Of a component ks-installer says at once that it has
+            failed, and why when its run ends.
     """
 
     doing: str
     failure: str = ""
     finished: bool = False
     begun: bool = False
+    explained: bool = False
 
     @property
     def running(self) -> bool:
@@ -103,9 +106,10 @@ def parse(text: str) -> InstallerState:
             doing, finished, begun = line, False, True
         elif failure and '"msg":' in line:
             fatal = line.split('"msg":', 1)[1].strip().strip(",").strip('"')
+    explained = bool(fatal) or not failure.startswith("component")
     if failure and fatal:
         failure = f"{failure}: {fatal}"
-    return InstallerState(doing, failure, finished, begun)
+    return InstallerState(doing, failure, finished, begun, explained)
 
 
 def _message(details: str) -> str:
