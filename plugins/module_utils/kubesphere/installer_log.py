@@ -38,7 +38,7 @@ class InstallerState:
         failure: why its last run failed; empty if no failure is seen.
         finished: whether the log shows the end of a run.
         begun: whether the log shows the beginning of a run.
-        explained: whether ``failure`` tells all that there will be. Of a component ks-installer says at once that it has
+        explained: whether ``failure`` tells all that there will be. ks-installer says at once that a component has
             failed, and why when its run ends.
     """
 
