@@ -12,6 +12,7 @@ from tests.integration.kubesphere import (
     CLUSTERS,
     CONFIGURATION,
     DEPLOYMENTS,
+    INSTALL_SECONDS,
     USER_AGENT,
     Audit,
     configuration,
@@ -35,7 +36,7 @@ PAIR = ("host", "member-1")
 @pytest.fixture(scope="module")
 def pair(fleet: Fleet) -> Fleet:
     """The inventory of the host and one member."""
-    return fleet.without("member-2").with_all(kubesphere_install_timeout=25)
+    return fleet.without("member-2").with_all(kubesphere_install_timeout=INSTALL_SECONDS)
 
 
 @pytest.fixture(scope="module")
