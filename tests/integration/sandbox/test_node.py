@@ -52,7 +52,7 @@ def api(cluster: Cluster) -> KubeApi:
     return cluster.api
 
 
-def eventually(look: Callable[[], T | None], what: str, seconds: float = 15) -> T:
+def eventually(look: Callable[[], T | None], what: str, seconds: float = 60) -> T:
     """The first true answer of ``look``."""
     deadline = time.monotonic() + seconds
     while True:
