@@ -144,8 +144,13 @@ def names(cluster: Cluster) -> list[str]:
 
 
 def installer_log(cluster: Cluster) -> str:
-    """The log of the newest pod of ks-installer."""
-    pods = [item for item in cluster.api.get(f"{SYSTEM}/pods")["items"] if "ks-installer" in item["metadata"]["name"]]
+    """The log of the newest pod of ks-installer; one that is about to go may be of the same second."""
+    items = cluster.api.get(f"{SYSTEM}/pods")["items"]
+    pods = [
+        item
+        for item in items
+        if "ks-installer" in item["metadata"]["name"] and not item["metadata"].get("deletionTimestamp")
+    ]
     name = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))["metadata"]["name"]
     return str(cluster.api.request("GET", f"{SYSTEM}/pods/{name}/log").get("text", ""))
 

@@ -443,6 +443,8 @@ class Session:
         try:
             decoded = json.loads(answer)
             decoded = decoded.get("object", decoded)  # an ERROR event of a watch wraps the Status
+            # A program behind the service proxy may send Go's error with the Status inside.
+            decoded = decoded.get("ErrStatus", decoded)
             detail = str(decoded.get("message") or decoded)
         except (ValueError, AttributeError):
             detail = _shortened(answer) or "(no text)"
