@@ -77,6 +77,12 @@ def free_port() -> int:
 class TestReading:
     """Reads and their failures."""
 
+    def test_an_error_that_wraps_a_status(self, server: Server) -> None:
+        """As programs behind the service proxy send it that marshal Go's error."""
+        server.script = [Reply(400, {"ErrStatus": {"kind": "Status", "message": "cluster x not exists", "code": 400}})]
+        with connect(server) as session, pytest.raises(errors.Invalid, match=r"400 from \S+: cluster x not exists"):
+            session.get(CONFIG_MAP, "a", "ns")
+
     def test_an_object(self, server: Server) -> None:
         server.script = [Reply(body=LIVE)]
         with connect(server) as session:
