@@ -24,7 +24,7 @@ WORKERS = 4
 PROBERS = 3
 """Threads that work on pods, and that probe: few, since most work is a wait for the API server or for a probe."""
 
-WATCH_SECONDS = 300
+WATCH_SECONDS = 30
 
 RETRY = 1.0
 """Seconds after which what the API server refused or did not hear is tried again."""
@@ -194,11 +194,10 @@ class Kubelet:
                 listed = self._api.get(path, **query)
                 version = listed["metadata"]["resourceVersion"]
                 replace(listed["items"])
-                while True:
-                    for kind, entry in self._api.watch(path, version, WATCH_SECONDS, **query):
-                        version = entry["metadata"]["resourceVersion"]
-                        if kind != "BOOKMARK":
-                            event(kind, entry)
+                # Listed anew after each watch: an event that is lost costs some seconds, not the pod.
+                for kind, entry in self._api.watch(path, version, WATCH_SECONDS, **query):
+                    if kind != "BOOKMARK":
+                        event(kind, entry)
             except (*Failure, ValueError) as error:  # ValueError: a line of the watch was cut off
                 if not (isinstance(error, ApiError) and error.status == 410):
                     _say(f"{path}: {error}")

@@ -6,8 +6,10 @@ import contextlib
 import os
 import selectors
 import signal
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -114,4 +116,12 @@ class Monitor:
     def _run(self) -> None:
         while True:
             for key, _dummy in self._selector.select():
-                key.data()
+                # An end closes the output that may stand in the same batch, and its number may be another's by now.
+                with self._lock:
+                    known = self._selector.get_map().get(key.fd) is key
+                try:
+                    if known:
+                        key.data()
+                except Exception:
+                    # Without this thread no end of any container would be noticed any more.
+                    print(f"monitor: {traceback.format_exc()}", file=sys.stderr, flush=True)
