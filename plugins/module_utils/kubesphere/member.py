@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..kube.errors import Conflict, KubeError
+from ..kube.errors import KubeError
 from ..kube.merge import missing_from
 from ..kube.resources import NAMESPACE as NAMESPACE_KIND
 from ..kube.resources import Object
@@ -243,8 +243,6 @@ class _Import:
             return live
         try:
             return self.host.patch(live, changes, "the inventory says so", guarded=True)
-        except Conflict:
-            raise  # KubeSphere's controller was quicker; the caller looks again
         except KubeError as error:
             if "corresponds to a different cluster" in error.message:
                 error.hint = "Give the kubeconfig of the cluster that was imported, or unbind it first."

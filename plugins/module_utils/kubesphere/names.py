@@ -17,9 +17,6 @@ CONFIG = "kubesphere-config"
 CONFIG_KEY = "kubesphere.yaml"
 """ConfigMap that ks-apiserver and ks-controller-manager read, and its only key."""
 
-JWT_SECRET = "kubesphere-secret"  # noqa: S105 - a name
-"""Secret that ks-installer keeps the jwtSecret in, under the key ``secret``."""
-
 CLUSTER = Kind("cluster.kubesphere.io/v1alpha1", "Cluster", "clusters", namespaced=False)
 CLUSTER_CONFIGURATION = Kind("installer.kubesphere.io/v1alpha1", "ClusterConfiguration", "clusterconfigurations")
 
