@@ -129,6 +129,7 @@ class FakeSession(Session):
         path: str,
         what: str,
         query: Mapping[str, str] | None = None,  # noqa: ARG002
+        **_more: Any,
     ) -> str:
         """Answer a log."""
         if path not in self.logs:

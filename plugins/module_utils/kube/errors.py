@@ -17,6 +17,7 @@ class KubeError(Exception):
         message: what was tried and what came back, one or two sentences.
         hint: what to do next; empty where nothing general can be said.
         status: HTTP status, 0 where there was no answer.
+        detail: the server's own words; empty where there was no answer.
     """
 
     default_hint = ""
@@ -26,6 +27,7 @@ class KubeError(Exception):
         self.message = message
         self.hint = hint or self.default_hint
         self.status = status
+        self.detail = ""
         super().__init__(message)
 
     def __str__(self) -> str:

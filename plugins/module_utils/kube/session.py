@@ -237,16 +237,26 @@ class Session:
             # An unfinished stream cannot go back to the pool.
             response.close()
 
-    def text(self, path: str, what: str, query: Mapping[str, str] | None = None) -> str:
-        """Read something that is no object, a log for example.
+    def text(
+        self,
+        path: str,
+        what: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        method: str = "GET",
+        body: Object | None = None,
+        headers: Mapping[str, str] | None = None,
+        patience: float | None = None,
+    ) -> str:
+        """Ask for something that is answered by no object, a log for example; the arguments are those of ``request``.
 
         Raises:
-            KubeError: it could not be read.
+            KubeError: it could not be had.
         """
-        status, body = self._send("GET", path, what, query=query)
+        status, answer = self._send(method, path, what, body=body, query=query, headers=headers, patience=patience)
         if status >= 400:
-            raise self._refused(what, status, body)
-        return body.decode("utf-8", errors="replace")
+            raise self._refused(what, status, answer)
+        return answer.decode("utf-8", errors="replace")
 
     # Writing
 
@@ -448,9 +458,12 @@ class Session:
             detail = str(decoded.get("message") or decoded)
         except (ValueError, AttributeError):
             detail = _shortened(answer) or "(no text)"
-        return for_status(status)(
-            f"Failed to {what}: {status} from {self.server}: {self.redactor.text(detail)}", self.cluster, status=status
+        detail = self.redactor.text(detail)
+        refusal = for_status(status)(
+            f"Failed to {what}: {status} from {self.server}: {detail}", self.cluster, status=status
         )
+        refusal.detail = detail
+        return refusal
 
 
 def _not_reached(status: int, answer: bytes) -> bool:

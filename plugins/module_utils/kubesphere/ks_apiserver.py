@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..kube.errors import KubeError, Unauthorized
 from ..kube.resources import Object
 from ..kube.secret import Secret
@@ -14,6 +16,7 @@ from .names import NAMESPACE
 # The form without a scheme is what KubeSphere's own controller uses: kubesphere v3.4.1
 # pkg/controller/cluster/cluster_controller.go.
 _PROXY = f"/api/v1/namespaces/{NAMESPACE}/services/:ks-apiserver:80/proxy"
+_CLUSTERS = "/kapis/cluster.kubesphere.io/v1alpha1/clusters"
 
 # Seconds for which an answer is waited for. ks-apiserver closes its port and starts anew whenever its kubesphere-config
 # changes, at the end of an installation twice: kubesphere v3.4.1 cmd/ks-apiserver/app/server.go. It was back after
@@ -59,20 +62,71 @@ def nodes_of_member(session: Session, member: str, token: Secret, patience: floa
         MemberRefusesToken: the member verifies tokens with another jwtSecret.
         KubeError: the way through the host does not work.
     """
-    session.redactor.add(token)
-    # The API server keeps Authorization for itself: kubesphere v3.4.1 pkg/apiserver/filters/requestinfo.go.
-    headers = {"X-KubeSphere-Authorization": f"Bearer {token.reveal()}"}
-    path, what = f"{_PROXY}/api/clusters/{member}/v1/nodes", f"use {member} through the host"
+    nodes = _of_member(session, member, token, "nodes", patience, {"limit": "1"})
+    remaining = int((nodes.get("metadata") or {}).get("remainingItemCount") or 0)
+    return len(nodes.get("items") or []) + remaining
+
+
+def uid_of_member(session: Session, member: str, token: Secret) -> str:
+    """UID of a member's namespace kube-system, read through the host: which cluster is at the other end.
+
+    Args:
+        session: the host.
+        member: name of the member's Cluster.
+        token: the host's admin token.
+
+    Raises:
+        MemberRefusesToken: the member verifies tokens with another jwtSecret.
+        KubeError: the way through the host does not work.
+    """
+    namespace = _of_member(session, member, token, "namespaces/kube-system", _ONE_LOOK)
+    return str((namespace.get("metadata") or {}).get("uid") or "")
+
+
+def validate(session: Session, cluster: Object, token: Secret) -> str:
+    """Ask the host whether it would take a member by direct connection; it tries the member's kubeconfig from its pod.
+
+    The answer stores nothing (kubesphere v3.4.1 pkg/kapis/cluster/v1alpha1/handler.go L337-483).
+
+    Args:
+        session: the host.
+        cluster: the member's Cluster, which need not exist.
+        token: the host's admin token.
+
+    Returns:
+        Empty if it would; else why not, in ks-apiserver's words.
+
+    Raises:
+        KubeError: ks-apiserver did not answer the question.
+    """
+    path, what = f"{_PROXY}{_CLUSTERS}/validation", "have ks-apiserver validate a member"
     try:
-        nodes: Object = session.request(
-            "GET", path, query={"limit": "1"}, headers=headers, what=what, patience=patience
-        )
+        session.text(path, what, method="POST", body=cluster, headers=_authorized(session, token), patience=RESTART)
+    except KubeError as error:
+        if error.status != 400:
+            raise
+        return error.detail
+    return ""
+
+
+def _authorized(session: Session, token: Secret) -> dict[str, str]:
+    # The API server keeps Authorization for itself: kubesphere v3.4.1 pkg/apiserver/filters/requestinfo.go.
+    session.redactor.add(token)
+    return {"X-KubeSphere-Authorization": f"Bearer {token.reveal()}"}
+
+
+def _of_member(
+    session: Session, member: str, token: Secret, path: str, patience: float, query: Mapping[str, str] | None = None
+) -> Object:
+    """Read something of a member by the host's dispatcher."""
+    headers, what = _authorized(session, token), f"use {member} through the host"
+    path = f"{_PROXY}/api/clusters/{member}/v1/{path}"
+    try:
+        return session.request("GET", path, query=query, headers=headers, what=what, patience=patience)
     except Unauthorized as error:
         raise MemberRefusesToken(error.message, session.cluster, status=error.status) from None
     except KubeError as error:
         raise type(error)(error.message, session.cluster, _hint(error, member), error.status) from None
-    remaining = int((nodes.get("metadata") or {}).get("remainingItemCount") or 0)
-    return len(nodes.get("items") or []) + remaining
 
 
 def _hint(error: KubeError, member: str) -> str:

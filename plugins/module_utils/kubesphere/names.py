@@ -28,10 +28,13 @@ DESCRIPTION_ANNOTATION = "kubesphere.io/description"
 CREATOR_ANNOTATION = "kubesphere.io/creator"
 
 OWN_PREFIX = "kubesphere.multicluster/"
-"""Of the annotations that the collection keeps for itself, on the ClusterConfiguration."""
+"""Of the annotations that the collection keeps for itself, on the ClusterConfiguration and on Clusters."""
 
 CHANGED_AT = f"{OWN_PREFIX}changed-at"
 RUN_BEFORE = f"{OWN_PREFIX}core-enabled-before"
 FAILED_RUN = f"{OWN_PREFIX}failed-run"
+
+CONNECTION_REASON = f"{OWN_PREFIX}connection-reason"
+"""On a Cluster: why `auto` chose the connection that it has."""
 
 register(CLUSTER, CLUSTER_CONFIGURATION)

@@ -1,0 +1,273 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent that a member runs to be reached through its host's tower (private to the collection)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..kube import documents
+from ..kube.errors import KubeError
+from ..kube.merge import merge, missing_from, plain_copy
+from ..kube.pods import worst_pod
+from ..kube.resources import DEPLOYMENT, POD, Object
+from ..kube.secret import Secret
+from ..kube.session import Session, retry_on_conflict
+from .names import NAMESPACE
+
+AGENT = "cluster-agent"
+"""Name of its Deployment, on every member."""
+
+SERVICE_ACCOUNT = "kubesphere"
+"""It runs with this one's rights, which KubeSphere's installation has bound to cluster-admin."""
+
+_CONTAINER = "agent"
+_LABELS = {"app": "agent", "app.kubernetes.io/part-of": "tower"}
+_OWN_FLAGS = ("--name", "--token", "--proxy-server")
+"""Flags that follow from the import. The others are set once and then the user's."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may say of the agent's Deployment; what he does not say stays as it stands.
+
+    Attributes:
+        image: image in place of the host's ``multicluster.agentImage``.
+        registry: registry (``host[:port][/path]``) that takes the place of the image's own.
+        replicas: number of agents; tower spreads requests over them.
+        environment: environment variables, for example HTTPS_PROXY and NO_PROXY (heeded from tower v0.2.1 on).
+        tolerations: tolerations of its pods.
+        node_selector: labels of the nodes that it may run on.
+        pull_secrets: names of Secrets of kubesphere-system with which the image is pulled.
+    """
+
+    image: str | None = None
+    registry: str | None = None
+    replicas: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    tolerations: Sequence[Mapping[str, Any]] = ()
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    pull_secrets: Sequence[str] = ()
+
+    def image_for(self, default: str) -> str:
+        """The image, given the one that the host names."""
+        image = self.image or default
+        if not self.registry:
+            return image
+        first, _, rest = image.partition("/")
+        # The first part is a registry if it could be a host's name; "kubesphere/tower" has none.
+        path = rest if rest and ("." in first or ":" in first or first == "localhost") else image
+        return f"{self.registry.rstrip('/')}/{path}"
+
+
+def manifest(name: str, token: Secret, proxy_address: str, image: str, settings: Settings) -> Object:
+    """The agent's Deployment.
+
+    What ks-apiserver would give out (kubesphere v3.4.1 pkg/kapis/cluster/v1alpha1/handler.go L180-250), with the user's
+    settings laid over it.
+
+    Args:
+        name: name of the member's Cluster.
+        token: ``spec.connection.token`` of the Cluster.
+        proxy_address: URL of the host's tower, port included.
+        image: image that the host names.
+        settings: what the user says of it.
+    """
+    command = [
+        "/agent",
+        f"--name={name}",
+        f"--token={token.reveal()}",
+        f"--proxy-server={proxy_address}",
+        "--keepalive=10s",
+        "--kubesphere-service=ks-apiserver.kubesphere-system.svc:80",
+        "--kubernetes-service=kubernetes.default.svc:443",
+        "--v=0",
+    ]
+    container = {
+        "name": _CONTAINER,
+        "image": image,
+        "command": command,
+        "resources": {"limits": {"cpu": "1", "memory": "200M"}, "requests": {"cpu": "100m", "memory": "100M"}},
+    }
+    deployment = {
+        "apiVersion": DEPLOYMENT.api_version,
+        "kind": DEPLOYMENT.kind,
+        "metadata": {"name": AGENT, "namespace": NAMESPACE},
+        "spec": {
+            "selector": {"matchLabels": dict(_LABELS)},
+            "template": {
+                "metadata": {"labels": dict(_LABELS)},
+                "spec": {"serviceAccountName": SERVICE_ACCOUNT, "containers": [container]},
+            },
+        },
+    }
+    return with_settings(deployment, settings)
+
+
+def parse(text: str, settings: Settings, cluster: str) -> Object:
+    """The agent's Deployment as ks-apiserver gives it out, with the user's settings laid over it.
+
+    Args:
+        text: YAML of one Deployment.
+        settings: what the user says of it.
+        cluster: the host, for messages.
+
+    Raises:
+        KubeError: it is no such Deployment.
+    """
+    try:
+        documents_given = [each for each in documents.load_all(text, "the agent's manifest") if each]
+    except documents.Malformed:
+        documents_given = []
+    found = next((each for each in documents_given if isinstance(each, dict) and each.get("kind") == "Deployment"), {})
+    if (found.get("metadata") or {}).get("name") != AGENT or _flags(found).keys() < set(_OWN_FLAGS):
+        raise KubeError(
+            f"ks-apiserver's manifest is no Deployment {AGENT} with {', '.join(_OWN_FLAGS)}",
+            cluster,
+            "Leave kubesphere_agent_manifest_source at its default, then the collection makes the manifest itself.",
+        )
+    return with_settings(_without_nulls({key: value for key, value in found.items() if key != "status"}), settings)
+
+
+def with_settings(deployment: Object, settings: Settings) -> Object:
+    """A Deployment of the agent with the user's settings laid over it."""
+    wanted = plain_copy(deployment)
+    pod = wanted["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    container["image"] = settings.image_for(container["image"])
+    if settings.replicas is not None:
+        wanted["spec"]["replicas"] = settings.replicas
+    if settings.environment:
+        container["env"] = [{"name": name, "value": str(settings.environment[name])} for name in settings.environment]
+    if settings.tolerations:
+        pod["tolerations"] = [dict(each) for each in settings.tolerations]
+    if settings.node_selector:
+        pod["nodeSelector"] = dict(settings.node_selector)
+    if settings.pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in settings.pull_secrets]
+    return dict(wanted)
+
+
+def ensure(member: Session, wanted: Object, reason: str) -> Object:
+    """Make sure that the agent runs as it is wanted; what is not wanted of it, stays as it is.
+
+    Args:
+        member: where it runs.
+        wanted: its Deployment.
+        reason: why it is created; a change says by itself what it is for.
+
+    Returns:
+        Its Deployment as it stands then.
+
+    Raises:
+        KubeError: it could not be read or written.
+    """
+
+    def write(live: Object | None) -> Object:
+        if live is None:
+            return member.create(wanted, reason)
+        changes = _changes(live, wanted)
+        return member.patch(live, changes, _why(live, wanted), guarded=True) if changes else live
+
+    def read() -> Object | None:
+        return member.find(DEPLOYMENT, AGENT, NAMESPACE)
+
+    return retry_on_conflict(write, read(), read)
+
+
+def belongs_to(deployment: Object) -> str:
+    """Name of the Cluster whose agent a Deployment is; empty if it is no agent of KubeSphere's."""
+    return _flags(deployment).get("--name", "")
+
+
+def proxy_address_of(deployment: Object) -> str:
+    """The proxy address that an agent uses."""
+    return _flags(deployment).get("--proxy-server", "")
+
+
+def trouble(member: Session, deployment: Object) -> str:
+    """What keeps the agent from connecting, in its own words or its pod's; empty if it says nothing.
+
+    Raises:
+        KubeError: its pods could not be read.
+    """
+    problem = worst_pod(member, deployment)
+    if problem:
+        return problem
+    labels = ",".join(f"{key}={value}" for key, value in sorted(_LABELS.items()))
+    pods = member.list(POD, NAMESPACE, label_selector=labels).items
+    running = [pod["metadata"]["name"] for pod in pods if (pod.get("status") or {}).get("phase") == "Running"]
+    if not running:
+        return "its pod does not run yet"
+    path = f"{POD.path(running[-1], NAMESPACE)}/log"
+    lines = member.text(path, "read the agent's log", {"tailLines": "20"}).strip().splitlines()
+    telling = [line for line in lines if any(word in line.lower() for word in _TROUBLE)]
+    return f"the agent says: {member.redactor.text(telling[-1].strip())}" if telling else ""
+
+
+# What tower's agent logs when it cannot connect: tower v0.2.1 pkg/agent/agent.go.
+_TROUBLE = ("error", "unauthorized", "failed", "refused", "retrying", "denied")
+
+
+def _why(live: Object, wanted: Object) -> str:
+    old, new = _flags(live), _flags(wanted)
+    if old.get("--name") != new.get("--name"):
+        return f"it was the agent of {old.get('--name') or 'no Cluster'}"
+    if old.get("--proxy-server") != new.get("--proxy-server"):
+        return f"the proxy address is {new.get('--proxy-server')} now, no longer {old.get('--proxy-server')}"
+    if old.get("--token") != new.get("--token"):
+        return "its token is not the Cluster's"
+    return "the inventory says so"
+
+
+def _changes(live: Object, wanted: Object) -> dict[str, Any]:
+    """The merge patch for an agent that stands; flags and containers that a user has added stay."""
+    wanted = plain_copy(wanted)
+    own = wanted["spec"]["template"]["spec"].pop("containers")[0]
+    containers = live["spec"]["template"]["spec"]["containers"]
+    merged = [_container(each, own) if each.get("name") == own["name"] else each for each in containers]
+    if all(each.get("name") != own["name"] for each in containers):
+        merged.append(own)
+    changes = missing_from(live, wanted) or {}
+    if merged != containers:
+        changes = merge(changes, {"spec": {"template": {"spec": {"containers": merged}}}})
+    return changes
+
+
+def _container(live: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The agent's container as it stands, with what is ours in it."""
+    container = {**live, "image": own["image"], "command": _command(live.get("command") or [], own["command"])}
+    if "env" in own:
+        ours = {each["name"]: each for each in own["env"]}
+        kept = [ours.pop(each.get("name"), each) for each in live.get("env") or []]
+        container["env"] = [*kept, *ours.values()]
+    return container
+
+
+def _command(live: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """The command that stands with our flags in it."""
+    ours = {flag.partition("=")[0]: flag for flag in wanted[1:]}
+    kept = []
+    for word in live[1:]:
+        flag = ours.pop(word.partition("=")[0], word)
+        kept.append(flag if flag.startswith(tuple(f"{name}=" for name in _OWN_FLAGS)) else word)
+    return [wanted[0], *kept, *ours.values()]
+
+
+def _flags(deployment: Object) -> dict[str, str]:
+    pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
+    for container in pod.get("containers") or []:
+        if container.get("name") == _CONTAINER:
+            words = [str(word) for word in container.get("command") or []]
+            return dict(word.split("=", 1) for word in words if "=" in word)
+    return {}
+
+
+def _without_nulls(value: Any) -> Any:
+    """What Go writes for fields that are not set, left out."""
+    if isinstance(value, Mapping):
+        return {key: kept for key, item in value.items() if (kept := _without_nulls(item)) not in (None, {})}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
