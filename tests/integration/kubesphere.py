@@ -39,7 +39,7 @@ _CLUSTER_CONTROLLERS = ("standin-ks-controller-manager", "controller-manager/")
 _RESYNCED = {"clusters", "kubefedclusters", "secrets", "clusterroles", "clusterrolebindings"}
 
 
-def eventually(reached: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+def eventually(reached: Callable[[], Any], what: str, seconds: float = 90) -> Any:
     """What ``reached`` returns as soon as it is true.
 
     Raises:

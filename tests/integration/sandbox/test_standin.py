@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.integration.kubesphere import eventually
 from tests.sandbox.cluster import Cluster
 from tests.sandbox.kubeapi import MERGE_PATCH, ApiError, Object
 from tests.sandbox.network import has_privileges
@@ -28,7 +29,7 @@ CLUSTERS = "/apis/cluster.kubesphere.io/v1alpha1/clusters"
 SYSTEM = "/api/v1/namespaces/kubesphere-system"
 SERVER = f"{SYSTEM}/services/:ks-apiserver:80/proxy"
 VALIDATION = "/kapis/cluster.kubesphere.io/v1alpha1/clusters/validation"
-WAIT = 90.0
+RESTART = 5.0  # seconds for which the port may be closed when kubesphere-config has changed
 
 
 def installer(release: str) -> list[tuple[str, Object]]:
@@ -86,19 +87,6 @@ def specification(role: str) -> dict[str, Any]:
     }
 
 
-def eventually(reached: Callable[[], Any], what: str, seconds: float = WAIT) -> Any:
-    """What ``reached`` returns as soon as it is true."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if found := reached():
-                return found
-        except (ApiError, OSError, KeyError):
-            pass
-        time.sleep(0.1)
-    raise AssertionError(f"not reached within {seconds:.0f} s: {what}")
-
-
 class KubeSphere:
     """A cluster with KubeSphere's stand-ins."""
 
@@ -153,7 +141,19 @@ class KubeSphere:
     def ask(
         self, path: str, token: str | None = None, method: str = "GET", body: Object | None = None
     ) -> tuple[int, str]:
-        """Ask ks-apiserver through the API server's service proxy, as somebody with a kubeconfig would."""
+        """Ask ks-apiserver through the API server's service proxy, as somebody with a kubeconfig would.
+
+        It starts anew whenever its kubesphere-config changes, and the second writer may change that at any time: while
+        nobody listens on its port, it is asked again.
+        """
+        deadline = time.monotonic() + RESTART
+        while True:
+            status, text = self._ask(path, token, method, body)
+            if b"error trying to reach service" not in text or time.monotonic() > deadline:
+                return status, text.decode()
+            time.sleep(0.1)
+
+    def _ask(self, path: str, token: str | None, method: str, body: Object | None) -> tuple[int, bytes]:
         remote = Remote(RestConfig.parse(self.cluster.kubeconfig.read_bytes()))
         headers = {"X-KubeSphere-Authorization": f"Bearer {token}"} if token else {}
         if body:
@@ -161,7 +161,7 @@ class KubeSphere:
         data = json.dumps(body).encode() if body else None
         response, connection = remote.forward(method, SERVER + path, headers, data)
         try:
-            return response.status, response.read().decode()
+            return response.status, response.read()
         finally:
             connection.close()
 

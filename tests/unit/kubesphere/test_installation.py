@@ -185,10 +185,10 @@ class TestFirst:
         session = FakeSession()
         with pytest.raises(ConfigurationError):
             install(session, member(configuration={"common": "x"}))
-        with pytest.raises(Refused, match="objects of kind Job, apiVersion batch/v1, are not supported"):
+        with pytest.raises(Refused, match="objects of kind Lease, apiVersion coordination.k8s.io/v1, are not supported"):
             manifest = [
                 *installer_objects(find("v3.4.1")),
-                {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "x"}},
+                {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "x"}},
             ]
             install(session, member(manifest=manifest))
         assert session.writes == []
