@@ -442,7 +442,7 @@ class Session:
 
     def _unreachable(self, what: str, error: Exception) -> Unreachable:
         failure = Unreachable(
-            f"Failed to {what}: no answer from {self.server}: {self.redactor.text(_cause(error))}", self.cluster
+            f"Failed to {what}: no answer from {self.server}: {self.redactor.text(cause(error))}", self.cluster
         )
         failure.maybe_delivered = not isinstance(
             error, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
@@ -566,17 +566,17 @@ def _shortened(answer: bytes, length: int = 300) -> str:
     return text if len(text) <= length else text[:length] + "…"
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
     """The innermost cause of a urllib3 error, in a few words."""
-    cause: BaseException = error
+    innermost: BaseException = error
     while True:
-        inner = getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
-        if not isinstance(inner, BaseException) or inner is cause:
+        inner = getattr(innermost, "reason", None) or innermost.__cause__ or innermost.__context__
+        if not isinstance(inner, BaseException) or inner is innermost:
             break
-        cause = inner
-    if isinstance(cause, (urllib3.exceptions.TimeoutError, TimeoutError)):
+        innermost = inner
+    if isinstance(innermost, (urllib3.exceptions.TimeoutError, TimeoutError)):
         return "timed out"
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror
-    text = str(cause)
+    if isinstance(innermost, OSError) and innermost.strerror:
+        return innermost.strerror
+    text = str(innermost)
     return text.split(": ", 1)[-1] if text.startswith("<") else text
