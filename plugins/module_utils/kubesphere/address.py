@@ -90,8 +90,8 @@ def same(one: str, other: str) -> bool:
 
 
 def shown(address: str) -> str:
-    """An address as messages show it: without the password that it should not have."""
-    return re.sub(r"://[^/\s]*@", "://***@", str(address))
+    """An address as messages show it: without the password or the query that it should not have."""
+    return re.sub(r"[?#].*", "", re.sub(r"://[^/\s]*@", "://***@", str(address)), flags=re.DOTALL)
 
 
 def _split(address: str) -> _Parts:
@@ -116,10 +116,12 @@ def _literal(host: str) -> _Address | None:
 def _host_problems(host: str) -> list[str]:
     if not host:
         return ["it has no host"]
+    if "%" in host:
+        return [f"{host} names an interface of one machine"]
     literal = _literal(host)
     bracketed = host.startswith("[") and host.endswith("]")
     if literal is None and ("[" in host or "]" in host or ":" in host):
-        return [f"{host} is no IPv6 address"] if "%" not in host else [f"{host} names an interface of one machine only"]
+        return [f"{host} is no IPv6 address"]
     if literal is None:
         return _name_problems(host)
     if literal.version == 6 and not bracketed:

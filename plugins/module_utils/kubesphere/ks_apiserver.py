@@ -109,6 +109,29 @@ def validate(session: Session, cluster: Object, token: Secret) -> str:
     return ""
 
 
+def agent_manifest(session: Session, member: str, token: Secret, patience: float = RESTART) -> str:
+    """The agent's manifest as ks-apiserver makes it: with what this process of it has loaded.
+
+    Args:
+        session: the host.
+        member: name of the member's Cluster, one of the connection by agent.
+        token: the host's admin token.
+        patience: seconds for which it is asked again while a ks-apiserver does not listen.
+
+    Returns:
+        YAML of one Deployment.
+
+    Raises:
+        KubeError: it makes none; ``detail`` has its own words (kubesphere v3.4.1 pkg/kapis/cluster/v1alpha1/handler.go
+            L99-178).
+    """
+    path, what = (
+        f"{_PROXY}{_CLUSTERS}/{member}/agent/deployment",
+        f"ask ks-apiserver for the agent's manifest of {member}",
+    )
+    return session.text(path, what, headers=_authorized(session, token), patience=patience)
+
+
 def _authorized(session: Session, token: Secret) -> dict[str, str]:
     # The API server keeps Authorization for itself: kubesphere v3.4.1 pkg/apiserver/filters/requestinfo.go.
     session.redactor.add(token)
