@@ -70,6 +70,23 @@ def missing_from(live: Any, wanted: Any, *, whole_lists: bool = False) -> Any:
     return plain_copy(wanted)
 
 
+def patch_between(live: Any, wanted: Any) -> Any:
+    """The merge patch that makes ``live`` equal to ``wanted``: what ``wanted`` does not name is removed.
+
+    Returns:
+        The patch; None where both are equal already.
+    """
+    if not isinstance(live, Mapping) or not isinstance(wanted, Mapping):
+        return None if same(live, wanted) else plain_copy(wanted)
+    patch: dict[str, Any] = {key: None for key in live if key not in wanted}
+    for key, value in wanted.items():
+        if key not in live:
+            patch[key] = plain_copy(value)
+        elif not same(live[key], value):
+            patch[key] = patch_between(live[key], value)
+    return patch or None
+
+
 def plain_copy(value: Any) -> Any:
     """Copy JSON-like data into plain mappings and lists, whatever types the caller's are of."""
     if isinstance(value, Mapping):

@@ -1,12 +1,15 @@
 # Copyright (c) 2026, kubesphere.multicluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What pods and Deployments say about themselves, in words (private to the collection)."""
+"""What pods say about themselves, in words (private to the collection)."""
 
 from __future__ import annotations
 
-from .resources import DEPLOYMENT, POD, Object
+from .errors import KubeError
+from .resources import POD, Object
 from .session import Session
+
+_LONGEST_LINE = 300  # characters of a log's line that a message takes
 
 
 def pod_problem(pod: Object) -> str:
@@ -19,7 +22,7 @@ def pod_problem(pod: Object) -> str:
     for condition in status.get("conditions") or []:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return f"pod {name} is not scheduled: {condition.get('message') or condition.get('reason')}"
-    containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    containers = _containers(pod)
     for container in containers:
         problem = _container_problem(container)
         if problem:
@@ -32,55 +35,106 @@ def pod_problem(pod: Object) -> str:
     return ""
 
 
-def deployment_problem(deployment: Object) -> str:
-    """Why a Deployment is not fully rolled out and available; empty if it is."""
-    name = deployment["metadata"]["name"]
-    status, wanted = deployment.get("status") or {}, (deployment.get("spec") or {}).get("replicas", 1)
-    if int(status.get("observedGeneration", 0)) < int(deployment["metadata"].get("generation", 0)):
-        return f"Deployment {name}: its last change is not observed yet"
-    if int(status.get("updatedReplicas", 0)) < wanted:
-        return f"Deployment {name}: {status.get('updatedReplicas', 0)} of {wanted} pods are updated"
-    if int(status.get("availableReplicas", 0)) < wanted:
-        return f"Deployment {name}: {status.get('availableReplicas', 0)} of {wanted} pods are available"
-    return ""
+def worst_pod(session: Session, workload: Object) -> str:
+    """The first problem among the pods of a Deployment, StatefulSet or DaemonSet, newest pods first; empty if none.
 
-
-def unavailable(session: Session, namespace: str, names: tuple[str, ...]) -> str:
-    """What keeps the named Deployments of a namespace from being available, pods' own words included; empty if nothing.
+    Of a crashed container the last line of its log is told where its end left no message.
 
     Raises:
-        KubeError: they could not be read.
+        KubeError: its pods could not be listed.
     """
-    deployments = {item["metadata"]["name"]: item for item in session.list(DEPLOYMENT, namespace).items}
-    for name in names:
-        if name not in deployments:
-            return f"Deployment {namespace}/{name} does not exist yet"
-        problem = deployment_problem(deployments[name])
+    pods = pods_of(session, workload)
+    for pod in newest(of_template(workload, pods) or pods):
+        problem = pod_problem(pod)
         if problem:
-            return f"{problem}; {worst_pod(session, deployments[name])}".rstrip("; ")
+            return problem + _last_line(session, pod)
     return ""
 
 
-def worst_pod(session: Session, deployment: Object) -> str:
-    """The first problem among the pods of a Deployment; empty if none has one."""
-    labels = deployment["spec"]["selector"].get("matchLabels") or {}
-    selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-    pods = session.list(POD, deployment["metadata"]["namespace"], label_selector=selector).items
-    return next(filter(None, map(pod_problem, pods)), "")
+def pods_of(session: Session, workload: Object) -> list[Object]:
+    """The pods of a Deployment, StatefulSet or DaemonSet by its selector, those that are about to go aside.
+
+    Raises:
+        KubeError: they could not be listed.
+    """
+    found = session.list(POD, workload["metadata"]["namespace"], label_selector=selector(workload)).items
+    return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
+
+
+def selector(workload: Object) -> str:
+    """The label selector of a workload as the API takes it in a query."""
+    stated = workload["spec"]["selector"]
+    terms = [f"{key}={value}" for key, value in sorted((stated.get("matchLabels") or {}).items())]
+    for expression in stated.get("matchExpressions") or []:
+        key, values = expression["key"], ",".join(expression.get("values") or [])
+        operator = expression["operator"]
+        terms.append({"Exists": key, "DoesNotExist": f"!{key}"}.get(operator, f"{key} {operator.lower()} ({values})"))
+    return ",".join(terms)
+
+
+def of_template(workload: Object, pods: list[Object]) -> list[Object]:
+    """Those pods that carry the annotations of the workload's present pod template.
+
+    A restart is an annotation of the template, and pods take it over: so the pods before it are told from those after.
+    """
+    wanted = (workload["spec"].get("template") or {}).get("metadata", {}).get("annotations") or {}
+    return [pod for pod in pods if wanted.items() <= (pod["metadata"].get("annotations") or {}).items()]
+
+
+def newest(pods: list[Object]) -> list[Object]:
+    """Pods in the order of their age, the youngest first."""
+    return sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp") or ""), reverse=True)
+
+
+def _containers(pod: Object) -> list[Object]:
+    """What a pod's containers are doing, init containers first."""
+    status = pod.get("status") or {}
+    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
 
 
 def _container_problem(container: Object) -> str:
-    state = container.get("state") or {}
-    waiting = state.get("waiting") or {}
-    ended = state.get("terminated") or {}
-    if not ended and not container.get("ready"):  # a former end is history once it works again
-        ended = (container.get("lastState") or {}).get("terminated") or {}
-    if waiting.get("reason") in (None, "PodInitializing", "ContainerCreating"):
-        waiting = {}
-    if waiting.get("reason") == "CrashLoopBackOff" or (not waiting and ended.get("exitCode")):
+    waiting, ended = _waiting(container), _ended(container)
+    if ended:
         last_words = str(ended.get("message") or ended.get("reason") or "").strip().splitlines()
         times = f", restarted {container['restartCount']} times" if container.get("restartCount") else ""
         return f"ended with exit code {ended.get('exitCode')}{times}: {last_words[-1] if last_words else 'no message'}"
     if waiting:
         return f"waits: {waiting['reason']}: {waiting.get('message') or 'no message'}"
     return ""
+
+
+def _waiting(container: Object) -> Object:
+    """What a container waits for, where that is no usual part of its start; empty if it does not wait."""
+    waiting: Object = (container.get("state") or {}).get("waiting") or {}
+    return {} if waiting.get("reason") in (None, "PodInitializing", "ContainerCreating") else waiting
+
+
+def _ended(container: Object) -> Object:
+    """How a container has ended, where that is its problem; empty if it is not."""
+    ended: Object = (container.get("state") or {}).get("terminated") or {}
+    if not ended and not container.get("ready"):  # a former end is history once it works again
+        ended = (container.get("lastState") or {}).get("terminated") or {}
+    waiting = _waiting(container).get("reason")
+    if waiting == "CrashLoopBackOff":
+        return ended or {"exitCode": None}
+    return ended if not waiting and ended.get("exitCode") else {}
+
+
+def _last_line(session: Session, pod: Object) -> str:
+    """The last line of the log of a pod's crashed container, as the end of a message; empty if its end has a message.
+
+    Kubernetes puts the log's end into the message only where the container's terminationMessagePolicy asks for it.
+    """
+    container = next(filter(_container_problem, _containers(pod)), {})
+    ended = _ended(container)
+    if not ended or str(ended.get("message") or "").strip():
+        return ""
+    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+    former = not (container.get("state") or {}).get("terminated")
+    query = {"container": container["name"], "tailLines": "5", **({"previous": "true"} if former else {})}
+    try:
+        log = session.text(f"{POD.path(name, namespace)}/log", f"read the log of pod {namespace}/{name}", query)
+    except KubeError:  # it only explains: the node may have thrown the log away
+        return ""
+    lines = log.strip().splitlines()
+    return f", its last line: {lines[-1].strip()[:_LONGEST_LINE]}" if lines else ""

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..kube import rollout
 from ..kube.errors import KubeError, NotFound
 from ..kube.merge import merge, merge_patch, missing_from
 from ..kube.objects import ensure
-from ..kube.pods import deployment_problem, worst_pod
 from ..kube.resources import CUSTOM_RESOURCE_DEFINITION, DEPLOYMENT, Object, of
 from ..kube.secret import Secret
 from ..kube.session import Session, retry_on_conflict
@@ -26,7 +26,6 @@ from .names import CLUSTER_CONFIGURATION, FAILED_RUN, INSTALLER, NAMESPACE
 from .releases import Release
 from .result import Result
 
-_RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 _SHORT_WAIT = 120.0  # seconds for what Kubernetes itself does: establish a definition, replace a pod
 _SLOW_LOOK, _QUICK_LOOK = 5.0, 0.5  # seconds between looks while a run goes on, and when it is about to end
 _EXPLANATION = 10.0  # seconds for which the cause of a failure is waited for
@@ -386,28 +385,10 @@ class _Installation:
     def _restart_installer(self, reason: str) -> None:
         """Start ks-installer anew; it begins with a whole run."""
         deployment = self.session.get(DEPLOYMENT, INSTALLER, NAMESPACE)
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        annotations = {"spec": {"template": {"metadata": {"annotations": {_RESTARTED_AT: now}}}}}
-        patched = self.session.patch(deployment, annotations, f"restart it: {reason}")
-        if not self.session.planning:
-            self._wait_for_deployment(patched)
-
-    def _wait_for_deployment(self, start: Object) -> None:
-        def evaluate(item: Object | None) -> Outcome[None]:
-            if item is None:
-                return Pending("it does not exist")
-            problem = deployment_problem(item)
-            return Pending(f"{problem} {worst_pod(self.session, item)}".strip()) if problem else Done(None)
-
+        restarted = rollout.restart(self.session, deployment, f"restart it: {reason}")
         target = Target(DEPLOYMENT, INSTALLER, NAMESPACE)
-        wait(
-            self.session,
-            target,
-            evaluate,
-            goal="ks-installer is restarted",
-            timeout=_SHORT_WAIT,
-            start=start,
-            progress=self.progress,
+        rollout.wait_until_rolled_out(
+            self.session, target, timeout=_SHORT_WAIT, start=restarted, progress=self.progress
         )
 
     # An upgrade

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..kube.errors import KubeError
-from ..kube.pods import unavailable
 from ..kube.resources import Object
+from ..kube.rollout import unavailable
 from ..kube.session import Session
 from . import installer_log, kubesphere_config
 from .conditions import condition_problem

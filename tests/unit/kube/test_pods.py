@@ -1,19 +1,15 @@
 # Copyright (c) 2026, kubesphere.multicluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of what pods and Deployments say about themselves."""
+"""Tests of what pods say about themselves."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.pods import (
-    deployment_problem,
-    pod_problem,
-    unavailable,
-)
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import DEPLOYMENT, POD
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.pods import pod_problem, selector, worst_pod
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import DEPLOYMENT, POD, Object
 
 from tests.unit.fakes import FakeSession, item
 
@@ -101,33 +97,68 @@ def test_pods(status: dict[str, Any], problem: str) -> None:
     assert pod_problem(item(POD, "p", "ns", status=status)) == problem
 
 
-def deployment(name: str = "d", replicas: int = 2, generation: int = 3, **status: Any) -> dict[str, Any]:
-    made = item(DEPLOYMENT, name, "ns", spec={"replicas": replicas, "selector": {"matchLabels": {"app": name}}})
-    made["metadata"]["generation"] = generation
-    return {**made, "status": {"observedGeneration": 3, "updatedReplicas": 2, "availableReplicas": 2, **status}}
+def workload(**annotations: str) -> Object:
+    template = {"metadata": {"annotations": annotations}} if annotations else {}
+    return item(DEPLOYMENT, "d", "ns", spec={"selector": {"matchLabels": {"app": "d"}}, "template": template})
+
+
+def pod(name: str, *statuses: Any, created: str = "2026-01-01T00:00:00Z", **annotations: str) -> Object:
+    made = item(POD, name, "ns", status={"phase": "Running", "containerStatuses": list(statuses)})
+    made["metadata"] |= {"labels": {"app": "d"}, "creationTimestamp": created, "annotations": annotations}
+    return made
+
+
+CRASHED = container(restarts=1, last={"exitCode": 1, "reason": "Error"}, waiting={"reason": "CrashLoopBackOff"})
+LOG = "/api/v1/namespaces/ns/pods/p/log"
 
 
 @pytest.mark.parametrize(
-    ("standing", "problem"),
+    ("log", "problem"),
     [
-        (deployment(), ""),
-        (deployment(replicas=0, updatedReplicas=0, availableReplicas=0), ""),
-        (deployment(generation=4), "Deployment d: its last change is not observed yet"),
-        (deployment(updatedReplicas=1), "Deployment d: 1 of 2 pods are updated"),
-        (deployment(availableReplicas=1), "Deployment d: 1 of 2 pods are available"),
-        ({**deployment(), "status": {}}, "Deployment d: its last change is not observed yet"),
+        (
+            "starting\npanic: no\n",
+            "pod p: container c ended with exit code 1, restarted 1 times: Error, its last line: panic: no",
+        ),
+        ("\n", "pod p: container c ended with exit code 1, restarted 1 times: Error"),
+        (None, "pod p: container c ended with exit code 1, restarted 1 times: Error"),
     ],
 )
-def test_deployments(standing: dict[str, Any], problem: str) -> None:
-    assert deployment_problem(standing) == problem
+def test_a_crash_without_a_message_is_told_by_the_log(log: str | None, problem: str) -> None:
+    session = FakeSession("one", pod("p", CRASHED))
+    if log is not None:
+        session.logs[LOG] = log
+    assert worst_pod(session, workload()) == problem
 
 
-def test_what_keeps_deployments_from_being_available() -> None:
-    pod = item(POD, "d-1", "ns", status={"containerStatuses": [container(waiting={"reason": "ErrImagePull"})]})
-    pod["metadata"]["labels"] = {"app": "d"}
-    session = FakeSession("one", deployment("ok"), deployment("d", availableReplicas=0), pod)
-    assert unavailable(session, "ns", ("ok",)) == ""
-    assert unavailable(session, "ns", ("ok", "d")) == (
-        "Deployment d: 0 of 2 pods are available; pod d-1: container c waits: ErrImagePull: no message"
-    )
-    assert unavailable(session, "ns", ("other", "d")) == "Deployment ns/other does not exist yet"
+def test_what_has_said_why_is_not_asked_again() -> None:
+    said = container(terminated={"exitCode": 1, "message": "no"})
+    session = FakeSession("one", pod("p", said))
+    session.logs[LOG] = "another line"
+    assert worst_pod(session, workload()) == "pod p: container c ended with exit code 1: no"
+
+
+def test_pods_of_the_present_template_speak_newest_first() -> None:
+    session = FakeSession("one", pod("old", container(waiting={"reason": "OldTrouble"}), at="1"))
+    assert "OldTrouble" in worst_pod(session, workload(at="2")), "none of the present one: those that are there"
+    session.put(pod("first", container(waiting={"reason": "First"}), created="2026-01-01T00:00:01Z", at="2"))
+    assert "First" in worst_pod(session, workload(at="2"))
+    session.put(pod("second", container(waiting={"reason": "Second"}), created="2026-01-01T00:00:02Z", at="2"))
+    assert "Second" in worst_pod(session, workload(at="2"))
+    going = pod("third", container(waiting={"reason": "Third"}), created="2026-01-01T00:00:03Z", at="2")
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:04Z"
+    session.put(going)
+    assert "Second" in worst_pod(session, workload(at="2"))
+
+
+def test_selectors() -> None:
+    made = workload()
+    made["spec"]["selector"] = {
+        "matchLabels": {"b": "2", "a": "1"},
+        "matchExpressions": [
+            {"key": "c", "operator": "In", "values": ["x", "y"]},
+            {"key": "d", "operator": "NotIn", "values": ["z"]},
+            {"key": "e", "operator": "Exists"},
+            {"key": "f", "operator": "DoesNotExist"},
+        ],
+    }
+    assert selector(made) == "a=1,b=2,c in (x,y),d notin (z),e,!f"
