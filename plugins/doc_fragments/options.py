@@ -228,6 +228,54 @@ options:
     type: str
 """
 
+    AGENT = r"""
+options:
+  proxy_address:
+    description:
+      - URL under which this member's agent calls the host's tower.
+      - By default the address in force on the host, proxyPublishAddress or that of the load balancer.
+    type: str
+  registry:
+    description: Private registry (C(host[:port][/path])) that takes the place of that of the agent's image.
+    type: str
+  pull_secrets:
+    description: Names of Secrets in kubesphere-system of the member with which the agent's image is pulled.
+    type: list
+    elements: str
+    default: []
+  agent:
+    description: What the agent's Deployment is to be like. What is not said stays as it is.
+    type: dict
+    default: {}
+    suboptions:
+      image:
+        description: Image. By default what the host's kubesphere-config names as C(multicluster.agentImage).
+        type: str
+      replicas:
+        description: Number of agents; tower spreads the requests over them.
+        type: int
+      environment:
+        description: Environment variables, for example C(HTTPS_PROXY) and C(NO_PROXY).
+        type: dict
+        default: {}
+      tolerations:
+        description: Tolerations of its pods.
+        type: list
+        elements: dict
+        default: []
+      node_selector:
+        description: Labels of the nodes that it may run on.
+        type: dict
+        default: {}
+  agent_manifest_source:
+    description:
+      - Where the agent's manifest is made. V(collection) makes it of what the host's objects say; V(ks_apiserver) has
+        the host's ks-apiserver give it out, as the console does. Both mean the same.
+    type: str
+    default: collection
+    choices: [collection, ks_apiserver]
+"""
+
     INSTALLATION = r"""
 options:
   release:

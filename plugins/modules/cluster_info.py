@@ -32,9 +32,14 @@ options:
     type: str
     default: v3.4.1
   connection:
-    description: How the member is to be connected. Anything but V(direct) is a problem in the list, for now.
+    description:
+      - How the member is to be connected, V(direct), V(agent) or V(auto). Anything else is a problem in the list.
     type: str
     default: direct
+  reachable:
+    description: Whether the task reaches the cluster's API server; if not, only what is said of it is looked at.
+    type: bool
+    default: true
   configuration:
     description: The user's values for the ClusterConfiguration. Anything but a mapping is a problem in the list.
     type: raw

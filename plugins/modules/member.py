@@ -17,22 +17,47 @@ description:
     through the host, for a Cluster that is Ready may still refuse the host's users.
   - Before anything is written the member is checked as the console would, and for what the console leaves out, its role
     and jwtSecret, whether it is imported already under another name or by another host, or is the host itself.
+  - A member of the agent connection runs an agent that calls the host's tower. The module waits until tower has
+    initialised the Cluster, has ports drawn anew that another member has as well, brings the agent up on the member,
+    and sees that the member at the other end of the tunnel is the one that was meant.
   - An imported member is brought to what is wanted in place. What KubeSphere's controllers own is never written.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
   - kubesphere.multicluster.options
   - kubesphere.multicluster.options.host_cluster
   - kubesphere.multicluster.options.member_kubeconfig
+  - kubesphere.multicluster.options.agent
 options:
   cluster_name:
     description:
       - Name of the member's Cluster on the host, lower-case letters, digits and hyphens.
       - By default the name of the inventory host.
   connection:
-    description: How the host reaches the member.
+    description:
+      - How the host reaches the member. V(direct) uses the member's kubeconfig; V(agent) has an agent in the member
+        call the host.
+      - V(auto) looks when the member is imported. It is V(direct) if the host reaches the member's API server, V(agent)
+        if only the member reaches the host's tower; later the connection that stands is kept.
     type: str
     default: direct
-    choices: [direct]
+    choices: [direct, agent, auto]
+  switch_connection:
+    description:
+      - Whether a member that is imported by the other connection is switched to O(connection). It is refused otherwise.
+    type: bool
+    default: false
+  reachable:
+    description:
+      - Whether the task reaches the member's API server.
+      - If V(false), the connection is by agent. The agent's manifest is written to O(agent_manifest_path), somebody
+        else applies it on the member, and the task waits for the agent.
+    type: bool
+    default: true
+  agent_manifest_path:
+    description:
+      - File for the agent's manifest where the member is not O(reachable). It holds the agent's token and is for its
+        owner only.
+    type: path
   kubesphere_api_endpoint:
     description:
       - URL of the member's ks-apiserver.
@@ -69,7 +94,10 @@ options:
     type: bool
     default: false
   wait:
-    description: Whether to wait until the member is Ready and can be used through the host.
+    description:
+      - Whether to wait until the member is Ready and can be used through the host.
+      - Without it a later run finishes what is left. For an agent it is waited in any case until tower has initialised
+        the Cluster, at most a minute.
     type: bool
     default: true
   wait_timeout:
@@ -78,6 +106,8 @@ options:
     default: 600
 seealso:
   - module: kubesphere.multicluster.member_info
+  - module: kubesphere.multicluster.agent_manifest
+  - module: kubesphere.multicluster.proxy_address
   - module: kubesphere.multicluster.cluster_configuration
 """
 
@@ -98,6 +128,28 @@ EXAMPLES = r"""
     api_server: https://10.0.8.2:6443
     host_cluster:
       kubeconfig: ~/.kube/host.yaml
+
+- name: Import a member by agent, through an HTTP proxy of the member's site
+  kubesphere.multicluster.member:
+    cluster_name: member-3
+    kubeconfig: ~/.kube/member-3.yaml
+    connection: agent
+    agent:
+      environment:
+        HTTPS_PROXY: http://proxy.example.org:3128
+        NO_PROXY: 10.0.0.0/8,.svc
+    host_cluster:
+      kubeconfig: ~/.kube/host.yaml
+
+- name: Import a member whose API server is not reached from here
+  kubesphere.multicluster.member:
+    cluster_name: member-4
+    connection: agent
+    reachable: false
+    agent_manifest_path: agents/member-4.yaml
+    wait: false
+    host_cluster:
+      kubeconfig: ~/.kube/host.yaml
 """
 
 RETURN = r"""
@@ -106,8 +158,28 @@ name:
   returned: success
   type: str
   sample: member-1
+connection:
+  description: Connection of the member, V(direct) or V(agent); none in a plan that cannot tell yet.
+  returned: success
+  type: str
+  sample: agent
+connection_reason:
+  description: What O(connection=auto) saw, from where, when it chose.
+  returned: with O(connection=auto)
+  type: str
+  sample: https://10.0.8.2:6443 is reached by the host's ks-apiserver
+proxy_address:
+  description: Address under which the agent calls the host.
+  returned: for an agent connection
+  type: str
+  sample: http://203.0.113.10:8080
+agent_manifest:
+  description: File with the agent's manifest; none if the agent was brought up by this task.
+  returned: for an agent connection
+  type: str
+  sample: agents/member-4.yaml
 uid:
-  description: UID of the member's namespace kube-system.
+  description: UID of the member's namespace kube-system; none if the member is not reached.
   returned: success
   type: str
   sample: 2d6a9b8e-6d3f-4b7a-9a60-0a54c8a9b0a1

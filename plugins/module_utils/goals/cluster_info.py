@@ -31,9 +31,10 @@ def run(options: Options, context: Context) -> Result:
     kubeconfig = None
     reached = None
     try:
-        reached = session(options, name, context)
-        cluster["server"] = reached.server
-        kubeconfig = kubeconfig_for_host(options, reached)
+        if options["reachable"]:
+            reached = session(options, name, context)
+            cluster["server"] = reached.server
+            kubeconfig = kubeconfig_for_host(options, reached)
     except KubeError as error:
         problems.append(f"{error.message}. {error.hint}".strip())
     expected = preflight.Expected(
@@ -41,6 +42,7 @@ def run(options: Options, context: Context) -> Result:
         cluster_role=options["cluster_role"],
         release=options["release"],
         connection=options["connection"],
+        reachable=options["reachable"],
         configuration=options["configuration"],
         jwt_secret=options["jwt_secret"],
         kubeconfig=kubeconfig,
@@ -68,6 +70,7 @@ GOAL = Goal(
         "cluster_role": {"type": "str", "default": "member", "choices": ["host", "member"]},
         "release": {"type": "str", "default": DEFAULT_RELEASE},
         "connection": {"type": "str", "default": "direct"},
+        "reachable": {"type": "bool", "default": True},
         # Any type, so that a wrong one becomes a problem in the list and not the end of the list.
         "configuration": {"type": "raw"},
         "jwt_secret": {"type": "raw", "no_log": True},

@@ -5,11 +5,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..kube import kubeconfig
 from ..kube.errors import KubeError
+from ..kube.resources import Object
 from ..kube.session import Session
 from ..kubesphere import credentials, member
+from ..kubesphere.agent import Settings
+from ..kubesphere.member_agent import AgentOptions
+from ..kubesphere.member_direct import DirectOptions
 from ..kubesphere.result import Result
+from . import files
 from .authentication import AUTHENTICATION, CLUSTER_NAME, HOST_CLUSTER
 from .goal import Context, Goal, Options, host_session, named, session
 
@@ -19,6 +26,25 @@ MEMBER_KUBECONFIG = {
     "api_server": {"type": "str"},
 }
 """The kubeconfig that KubeSphere gets; shared with the module cluster_info."""
+
+AGENT: dict[str, Any] = {
+    "proxy_address": {"type": "str"},
+    "registry": {"type": "str"},
+    "pull_secrets": {"type": "list", "elements": "str", "default": []},
+    "agent": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "image": {"type": "str"},
+            "replicas": {"type": "int"},
+            "environment": {"type": "dict", "default": {}},
+            "tolerations": {"type": "list", "elements": "dict", "default": []},
+            "node_selector": {"type": "dict", "default": {}},
+        },
+    },
+    "agent_manifest_source": {"type": "str", "default": "collection", "choices": ["collection", "ks_apiserver"]},
+}
+"""What a user says of an agent; shared with the module agent_manifest."""
 
 
 def kubeconfig_for_host(options: Options, reached: Session) -> credentials.Kubeconfig:
@@ -33,9 +59,28 @@ def kubeconfig_for_host(options: Options, reached: Session) -> credentials.Kubec
     return kubeconfig.load(given, options.get("member_context")).self_contained(options.get("api_server"))
 
 
-def run(options: Options, context: Context) -> Result:
-    """Import one member."""
-    name = named(options, context)
+def agent_options(options: Options, **more: Any) -> AgentOptions:
+    """What the options say of an agent."""
+    agent = options["agent"] or {}
+    settings = Settings(
+        image=agent.get("image"),
+        registry=options["registry"],
+        replicas=agent.get("replicas"),
+        environment=agent.get("environment") or {},
+        tolerations=agent.get("tolerations") or (),
+        node_selector=agent.get("node_selector") or {},
+        pull_secrets=options["pull_secrets"],
+    )
+    source = options["agent_manifest_source"]
+    return AgentOptions(proxy_address=options["proxy_address"], settings=settings, manifest_source=source, **more)
+
+
+def required_host(options: Options, name: str, context: Context) -> Session:
+    """The session to the fleet's host.
+
+    Raises:
+        KubeError: the task does not say how to reach it.
+    """
     host = host_session(options, context)
     if host is None:
         raise KubeError(
@@ -43,11 +88,28 @@ def run(options: Options, context: Context) -> Result:
             name,
             "Set host_cluster; the roles take it from the inventory's group kubesphere_host.",
         )
-    reached = session(options, name, context)
+    return host
+
+
+def run(options: Options, context: Context) -> Result:
+    """Import one member."""
+    name = named(options, context)
+    host = required_host(options, name, context)
+    reached = session(options, name, context) if options["reachable"] else None
+    handed_over = Result()
+
+    def hand_over(deployment: Object) -> str:
+        path = files.expanded(options["agent_manifest_path"])
+        files.update(path, [deployment], context, host.redactor, handed_over)
+        return str(path)
+
+    agent = agent_options(options, hand_over=hand_over if options["agent_manifest_path"] else None)
     wanted = member.Wanted(
         name=name,
-        kubeconfig=kubeconfig_for_host(options, reached),
-        kubesphere_api_endpoint=options["kubesphere_api_endpoint"] or "",
+        connection=options["connection"],
+        direct=_direct(options, reached),
+        agent=agent,
+        switch=options["switch_connection"],
         alias=options["alias"],
         description=options["description"],
         creator=options["creator"],
@@ -59,7 +121,17 @@ def run(options: Options, context: Context) -> Result:
         adopt=options["adopt"],
     )
     timeout = float(options["wait_timeout"]) if options["wait"] else None
-    return member.import_direct(host, reached, wanted, wait_timeout=timeout, progress=context.progress)
+    result = member.import_member(host, reached, wanted, wait_timeout=timeout, progress=context.progress)
+    result.changed = result.changed or handed_over.changed
+    result.actions += handed_over.actions
+    result.diff += handed_over.diff
+    return result
+
+
+def _direct(options: Options, reached: Session | None) -> DirectOptions | None:
+    if reached is None or options["connection"] == "agent":
+        return None
+    return DirectOptions(kubeconfig_for_host(options, reached), options["kubesphere_api_endpoint"] or "")
 
 
 GOAL = Goal(
@@ -69,7 +141,11 @@ GOAL = Goal(
         **CLUSTER_NAME,
         **HOST_CLUSTER,
         **MEMBER_KUBECONFIG,
-        "connection": {"type": "str", "default": "direct", "choices": ["direct"]},
+        **AGENT,
+        "connection": {"type": "str", "default": "direct", "choices": ["direct", "agent", "auto"]},
+        "switch_connection": {"type": "bool", "default": False},
+        "reachable": {"type": "bool", "default": True},
+        "agent_manifest_path": {"type": "path"},
         "kubesphere_api_endpoint": {"type": "str"},
         "alias": {"type": "str"},
         "description": {"type": "str"},
@@ -84,4 +160,5 @@ GOAL = Goal(
         "wait_timeout": {"type": "int", "default": 600},
     },
     run=run,
+    rules={"required_if": [("reachable", False, ("agent_manifest_path",))]},
 )

@@ -151,12 +151,22 @@ def with_settings(deployment: Object, settings: Settings) -> Object:
     return dict(wanted)
 
 
-def ensure(member: Session, wanted: Object, reason: str) -> Object:
+def find(member: Session) -> Object | None:
+    """The agent's Deployment as it stands; None if there is none.
+
+    Raises:
+        KubeError: it could not be read.
+    """
+    return member.find(DEPLOYMENT, AGENT, NAMESPACE)
+
+
+def ensure(member: Session, live: Object | None, wanted: Object, reason: str) -> Object:
     """Make sure that the agent runs as it is wanted; what is not wanted of it, stays as it is.
 
     Args:
         member: where it runs.
-        wanted: its Deployment.
+        live: its Deployment as it was read last.
+        wanted: its Deployment as it should be.
         reason: why it is created; a change says by itself what it is for.
 
     Returns:
@@ -166,16 +176,13 @@ def ensure(member: Session, wanted: Object, reason: str) -> Object:
         KubeError: it could not be read or written.
     """
 
-    def write(live: Object | None) -> Object:
-        if live is None:
+    def write(seen: Object | None) -> Object:
+        if seen is None:
             return member.create(wanted, reason)
-        changes = _changes(live, wanted)
-        return member.patch(live, changes, _why(live, wanted), guarded=True) if changes else live
+        changes = _changes(seen, wanted)
+        return member.patch(seen, changes, _why(seen, wanted), guarded=True) if changes else seen
 
-    def read() -> Object | None:
-        return member.find(DEPLOYMENT, AGENT, NAMESPACE)
-
-    return retry_on_conflict(write, read(), read)
+    return retry_on_conflict(write, live, lambda: find(member))
 
 
 def belongs_to(deployment: Object) -> str:

@@ -23,6 +23,7 @@ from . import configuration, installed, installer, jwt, kubesphere_config, relea
 from .configuration import DEFAULT_HOST_CLUSTER_NAME
 from .installed import InstallationFailed, Installed
 from .names import CLUSTER_CONFIGURATION, FAILED_RUN, INSTALLER, NAMESPACE
+from .refusals import Refused
 from .releases import Release
 from .result import Result
 
@@ -30,10 +31,6 @@ _SHORT_WAIT = 120.0  # seconds for what Kubernetes itself does: establish a defi
 _SLOW_LOOK, _QUICK_LOOK = 5.0, 0.5  # seconds between looks while a run goes on, and when it is about to end
 _EXPLANATION = 10.0  # seconds for which the cause of a failure is waited for
 _SERVED_LOOK = 0.1  # seconds between tries while the API server takes up a new definition
-
-
-class Refused(KubeError):
-    """Something was asked for that would harm; nothing was written."""
 
 
 @dataclass(frozen=True)

@@ -1,38 +1,46 @@
 # Copyright (c) 2026, kubesphere.multicluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Importing a member into a host by direct connection (private to the collection)."""
+"""Importing a member into a host (private to the collection)."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Union
 
-from ..kube.errors import KubeError
-from ..kube.merge import missing_from
+from ..kube.errors import KubeError, WaitTimeout
+from ..kube.merge import merge, missing_from
 from ..kube.resources import NAMESPACE as NAMESPACE_KIND
 from ..kube.resources import Object
 from ..kube.secret import Secret
 from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, silent, wait
-from . import credentials, installed, jwt, ks_apiserver, kubesphere_config, releases, result
+from . import connection_choice, credentials, installed, jwt, ks_apiserver, kubesphere_config, result
 from .conditions import condition_problem
 from .configuration import check_cluster_name
-from .installation import Refused
+from .connection_choice import Choice
 from .kubesphere_config import KubeSphereConfig
+from .member_agent import Agent, AgentOptions, without_conditions
+from .member_direct import Direct, DirectOptions
 from .names import (
     ALIAS_ANNOTATION,
     CLUSTER,
+    CONNECTION_REASON,
     CREATOR_ANNOTATION,
     DESCRIPTION_ANNOTATION,
     GROUP_LABEL,
     HOST_LABEL,
     REGION_LABEL,
+    check_service_name,
 )
+from .refusals import Refused
 from .result import Result
 
 _QUICK_LOOK = 0.1  # seconds until the host's ks-apiserver has surely seen what its controller wrote
+_AGENT_LOOK = 3.0  # seconds between two looks at why an agent does not connect
+_INITIALISATION = 60.0  # seconds that tower may take, where nobody waits for more
 
 
 @dataclass(frozen=True)
@@ -41,8 +49,10 @@ class Wanted:
 
     Attributes:
         name: name of its Cluster.
-        kubeconfig: self-contained kubeconfig for KubeSphere.
-        kubesphere_api_endpoint: URL of the member's ks-apiserver; empty goes through its API server.
+        connection: ``direct``, ``agent``, or ``auto``, which is chosen by looking and then kept.
+        direct: the direct connection; None where there is no kubeconfig for it.
+        agent: the agent connection.
+        switch: whether a member that is imported by another connection than this one is switched to it.
         alias: name that the console shows.
         description: text that the console shows.
         creator: user that the console shows as the creator.
@@ -55,8 +65,10 @@ class Wanted:
     """
 
     name: str
-    kubeconfig: credentials.Kubeconfig
-    kubesphere_api_endpoint: str = ""
+    connection: str = "direct"
+    direct: DirectOptions | None = None
+    agent: AgentOptions = field(default_factory=AgentOptions)
+    switch: bool = False
     alias: str | None = None
     description: str | None = None
     creator: str | None = None
@@ -68,24 +80,30 @@ class Wanted:
     adopt: bool = False
 
 
-def import_direct(
-    host: Session, member: Session, wanted: Wanted, *, wait_timeout: float | None, progress: Progress = silent
+Connection = Union[Direct, Agent]
+"""What differs between the connections; both have the same attributes and methods."""
+
+
+def import_member(
+    host: Session, member: Session | None, wanted: Wanted, *, wait_timeout: float | None, progress: Progress = silent
 ) -> Result:
-    """Import a member by direct connection, or bring an imported one to what is wanted.
+    """Import a member, or bring an imported one to what is wanted.
 
     The member is checked before anything is written. In the end it is used through the host, for a Cluster that says
     Ready may still refuse the host's users.
 
     Args:
         host: the fleet's host.
-        member: the member, as the play reaches it.
+        member: the member, as the play reaches it; None where it does not, which takes the agent connection.
         wanted: what the user wants.
-        wait_timeout: seconds until the member has to be Ready and in use; None does not wait.
+        wait_timeout: seconds until the member has to be Ready and in use; None does not wait for that.
         progress: told what is going on.
 
     Returns:
-        ``data`` has ``name``, ``uid`` (of the member's namespace kube-system), ``nodes`` (number seen through the
-        host; None if it was not used) and ``verified``.
+        ``data`` has ``name``, ``connection`` and ``connection_reason`` (``auto`` only, and once chosen), ``uid`` (of
+        the member's namespace kube-system, None if unknown), ``nodes`` (number seen through the host; None if it was
+        not used) and ``verified``; for the agent connection ``proxy_address`` too, and ``agent_manifest`` (where it
+        was handed over; None if it was applied).
 
     Raises:
         Refused: the member cannot be imported; nothing was written.
@@ -95,58 +113,147 @@ def import_direct(
 
 
 class _Import:
-    """One call of :func:`import_direct`."""
+    """One call of :func:`import_member`."""
 
-    def __init__(self, host: Session, member: Session, wanted: Wanted, progress: Progress) -> None:
+    def __init__(self, host: Session, member: Session | None, wanted: Wanted, progress: Progress) -> None:
         self.host = host
         self.member = member
         self.wanted = wanted
         self.progress = progress
         self.warnings: list[str] = []
-        for session in (host, member):
-            session.redactor.add(credentials.encode(wanted.kubeconfig))
-            session.redactor.add(str(wanted.kubeconfig["users"][0]["user"].get("token") or ""))
+        self.choice: Choice | None = None
+
+    @property
+    def where(self) -> str:
+        """What messages call the member's cluster."""
+        return self.member.cluster if self.member else self.wanted.name
 
     def run(self, wait_timeout: float | None) -> Result:
+        started = time.monotonic()
         name_problems = check_cluster_name(self.wanted.name)
         if name_problems:
-            raise Refused("; ".join(name_problems), self.member.cluster, "Set kubesphere_cluster_name.")
+            raise Refused("; ".join(name_problems), self.where, "Set kubesphere_cluster_name.")
         live = self.host.find(CLUSTER, self.wanted.name)
         config = kubesphere_config.read(self.host)
-        uid = str(self.member.get(NAMESPACE_KIND, "kube-system")["metadata"]["uid"])
-        if live is None:
-            self._check(config, uid)
-        else:
+        uid = str(self.member.get(NAMESPACE_KIND, "kube-system")["metadata"]["uid"]) if self.member else ""
+        if live is not None:
             self._check_same(live, uid)
-        if not self._has_kubeconfig(live):
-            self._check_kubeconfig()
-        written = retry_on_conflict(self._write, live, lambda: self.host.find(CLUSTER, self.wanted.name))
+        connection = self._connection(live, config, uid)
+        if connection is None:
+            return self._result(None, uid, None)
+        self.warnings += connection.check(live)
+        switching = live is not None and _type(live) != connection.field
+
+        def write(seen: Object | None) -> Object:
+            return self._write(seen, connection)
+
+        written = retry_on_conflict(write, live, lambda: self.host.find(CLUSTER, self.wanted.name))
         nodes = None
-        if wait_timeout is not None and config is not None and not self.host.planning:
-            nodes = self._wait(written, uid, config.jwt_secret, wait_timeout)
-        return result.of(
-            [self.host], self.warnings, name=self.wanted.name, uid=uid, nodes=nodes, verified=nodes is not None
-        )
+        left = _INITIALISATION if wait_timeout is None else wait_timeout - (time.monotonic() - started)
+        if config is None:
+            return self._result(connection, uid, None)
+        written = connection.establish(written, left, self.progress)
+        if wait_timeout is not None and not self.host.planning:
+            left = wait_timeout - (time.monotonic() - started)
+            nodes = self._wait(written, connection, uid, config.jwt_secret, max(1.0, left))
+        if switching and (nodes is not None or self.host.planning):
+            connection.clear_former()
+        return self._result(connection, uid, nodes)
+
+    def _result(self, connection: Connection | None, uid: str, nodes: int | None) -> Result:
+        data: dict[str, Any] = {
+            "name": self.wanted.name,
+            "connection": connection.name if connection else None,
+            "uid": uid or None,
+            "nodes": nodes,
+            "verified": nodes is not None,
+        }
+        if self.choice:
+            data["connection_reason"] = self.host.redactor.text(self.choice.reason)
+        if isinstance(connection, Agent):
+            data |= {"proxy_address": connection.address or None, "agent_manifest": connection.handed_over or None}
+        sessions = [self.host, *([self.member] if self.member else [])]
+        return result.of(sessions, self.warnings, **data)
+
+    # The connection
+
+    def _connection(self, live: Object | None, config: KubeSphereConfig | None, uid: str) -> Connection | None:
+        """The connection to make, the member checked; None where a plan cannot tell it yet."""
+        named = self._named(live)
+        direct = None
+        if self.member is not None and self.wanted.direct is not None and named != "agent":
+            direct = Direct(self.host, self.member, self.wanted.name, self.wanted.direct)
+        if live is None:
+            self._check(config, uid, direct)
+        if named == "direct":
+            return self._given_direct(direct)
+        agent = Agent(self.host, self.member, self.wanted.name, self.wanted.agent, config)
+        if named == "auto":
+            if config is None:
+                self.warnings.append(f"{self.where}: its connection is chosen when KubeSphere stands on the host.")
+                return None
+            self.choice = connection_choice.choose(self.host, self.wanted.name, config, direct, agent)
+            if self.choice.connection == "direct":
+                return direct
+        for problem in check_service_name(self.wanted.name):
+            raise Refused(problem, self.where, "Set kubesphere_cluster_name.")
+        return agent
+
+    def _given_direct(self, direct: Direct | None) -> Direct:
+        if direct is None:
+            raise Refused(
+                "a direct connection takes a kubeconfig and a member that the play reaches",
+                self.where,
+                "Set kubesphere_connection to agent, or say how the member is reached (kubesphere_kubeconfig).",
+            )
+        return direct
+
+    def _named(self, live: Object | None) -> str:
+        """The connection that is wanted; `auto` keeps the one that stands."""
+        if live is None:
+            return self.wanted.connection
+        standing = "agent" if _type(live) == Agent.field else "direct"
+        if self.wanted.connection == "auto":
+            reason = (live["metadata"].get("annotations") or {}).get(CONNECTION_REASON) or "it is imported so"
+            self.choice = Choice(standing, reason)
+            return standing
+        if self.wanted.connection != standing and not self.wanted.switch:
+            raise Refused(
+                f"it is imported by connection {standing}, not {self.wanted.connection}",
+                self.where,
+                f"Set kubesphere_connection to {standing}; or kubesphere_switch_connection to true, to switch it.",
+            )
+        return self.wanted.connection
 
     # Checks, as the validation API makes them for the console, and those that it leaves out
 
-    def _check(self, config: KubeSphereConfig | None, uid: str) -> None:
-        """Refuse a member that cannot become one (kubesphere v3.4.1 pkg/kapis/cluster/v1alpha1/handler.go)."""
-        member_config = kubesphere_config.read(self.member)
-        if config is None or member_config is None:
-            self._missing(self.host if config is None else self.member)
+    def _check(self, config: KubeSphereConfig | None, uid: str, direct: Direct | None) -> None:
+        """Refuse a member that cannot become one (kubesphere v3.4.1 pkg/kapis/cluster/v1alpha1/handler.go).
+
+        Nobody else checks a member of the agent connection at all.
+        """
+        if config is None:
+            self._missing(self.host)
             return
-        self._check_role(config, member_config)
+        self._check_role(self.host, "host", config)
+        if self.member is None:
+            self.warnings.append(f"{self.where}: not reached by the play, so its role and jwtSecret are not checked.")
+            return
+        member_config = kubesphere_config.read(self.member)
+        if member_config is None:
+            self._missing(self.member)
+            return
+        self._check_role(self.member, "member", member_config)
         if member_config.jwt_secret != config.jwt_secret:
             raise Refused(
                 "its jwtSecret differs from the host's, so it would refuse the host's users",
-                self.member.cluster,
+                self.where,
                 "Set authentication.jwtSecret of its ClusterConfiguration to the host's: "
                 "the playbook kubesphere.multicluster.install does that.",
             )
         if member_config.cluster_name and not self.wanted.adopt:
             self._check_other_name(member_config.cluster_name, uid)
-        self._check_duplicates(uid)
+        self._check_duplicates(uid, direct)
         ks_apiserver.version(self.member)
 
     def _missing(self, session: Session) -> None:
@@ -157,19 +264,17 @@ class _Import:
             "imported."
         )
 
-    def _check_role(self, config: KubeSphereConfig, member_config: KubeSphereConfig) -> None:
-        # Up to 3.2 kubesphere-config tells no role; then the ClusterConfiguration does.
-        for session, role, read in ((self.host, "host", config), (self.member, "member", member_config)):
-            found = read.cluster_role
-            if not found:
-                standing = installed.read(session)
-                found = standing.cluster_role if standing else "none"
-            if found != role:
-                raise Refused(
-                    f"KubeSphere runs here as {found}, not as {role}",
-                    session.cluster,
-                    f"Set multicluster.clusterRole to {role} in its ClusterConfiguration, or mend the inventory.",
-                )
+    def _check_role(self, session: Session, role: str, config: KubeSphereConfig) -> None:
+        found = config.cluster_role
+        if not found:  # up to 3.2 kubesphere-config tells no role; then the ClusterConfiguration does
+            standing = installed.read(session)
+            found = standing.cluster_role if standing else "none"
+        if found != role:
+            raise Refused(
+                f"KubeSphere runs here as {found}, not as {role}",
+                session.cluster,
+                f"Set multicluster.clusterRole to {role} in its ClusterConfiguration, or mend the inventory.",
+            )
 
     def _check_other_name(self, name: str, uid: str) -> None:
         # Its own name is known to be free: this is a first import.
@@ -177,87 +282,75 @@ class _Import:
         if known is not None and str((known.get("status") or {}).get("uid") or uid) == uid:
             raise Refused(
                 f"it is imported into {self.host.cluster} already, as {name}",
-                self.member.cluster,
+                self.where,
                 f"Set kubesphere_cluster_name to {name}, or unbind it first.",
             )
         if name != self.wanted.name:
             raise Refused(
                 f"it says that a host has imported it as {name}, and {self.host.cluster} has not",
-                self.member.cluster,
+                self.where,
                 "Unbind it from its other host first; if that is long gone, set kubesphere_adopt to true.",
             )
 
-    def _check_duplicates(self, uid: str) -> None:
+    def _check_duplicates(self, uid: str, direct: Direct | None) -> None:
         """Look for the same cluster under another name, the host itself included (kubesphere/kubesphere#4625)."""
-        server = self.wanted.kubeconfig["clusters"][0]["cluster"]["server"]
         for cluster in self.host.list(CLUSTER).items:
             name = cluster["metadata"]["name"]
             is_host = HOST_LABEL in (cluster["metadata"].get("labels") or {})
             known = str((cluster.get("status") or {}).get("uid") or "")
-            if not known:  # up to 3.2 the status has no UID
-                connection = (cluster.get("spec") or {}).get("connection") or {}
-                stored = credentials.decode(str(connection.get("kubeconfig") or ""))
-                known = uid if stored and stored["clusters"][0]["cluster"]["server"] == server else ""
+            if not known and direct:  # up to 3.2 the status has no UID
+                stored = credentials.decode(str(_connection_of(cluster).get("kubeconfig") or ""))
+                known = uid if stored and stored["clusters"][0]["cluster"]["server"] == direct.server else ""
             if known == uid:
                 what = "it is the host itself" if is_host else f"it is imported already, as {name}"
                 hint = "Give the member's own kubeconfig." if is_host else f"Set kubesphere_cluster_name to {name}."
-                raise Refused(f"{what} (kube-system UID {uid})", self.member.cluster, hint)
+                raise Refused(f"{what} (kube-system UID {uid})", self.where, hint)
 
     def _check_same(self, live: Object, uid: str) -> None:
         """Refuse to lead an imported Cluster to another cluster."""
         if HOST_LABEL in (live["metadata"].get("labels") or {}):
             raise Refused(
                 f"{self.wanted.name} is the name of the host's own Cluster",
-                self.member.cluster,
+                self.where,
                 "Choose another name by kubesphere_cluster_name.",
             )
         known = str((live.get("status") or {}).get("uid") or uid)
-        if known != uid:
+        if uid and known != uid:
             raise Refused(
                 f"Cluster {self.wanted.name} on {self.host.cluster} is another cluster (kube-system UID {known}, "
                 f"this one has {uid})",
-                self.member.cluster,
+                self.where,
                 "Choose another name by kubesphere_cluster_name, or unbind the other cluster first.",
             )
-        kind = ((live.get("spec") or {}).get("connection") or {}).get("type")
-        if kind != "direct":
-            raise Refused(
-                f"it is imported by connection {kind}, not direct",
-                self.member.cluster,
-                "Keep the connection that it has, or unbind it first.",
-            )
-
-    def _check_kubeconfig(self) -> None:
-        standing = installed.read(self.host)
-        known = releases.RELEASES.get(standing.release if standing else "")
-        for problem in credentials.problems(self.wanted.kubeconfig, known or releases.find(releases.DEFAULT_RELEASE)):
-            raise Refused(f"KubeSphere cannot use its kubeconfig: {problem}", self.member.cluster)
 
     # The Cluster object
 
-    def _write(self, live: Object | None) -> Object:
+    def _write(self, live: Object | None, connection: Connection) -> Object:
         if live is None:
-            return self.host.create(self._manifest(), "import it")
-        changes = self._changes(live)
+            because = f" by connection {connection.name}: {self.choice.reason}" if self.choice else ""
+            return self.host.create(self._manifest(connection), f"import it{because}")
+        changes = self._changes(live, connection)
         if not changes:
             return live
+        switching = _type(live) != connection.field
+        reason = f"its connection is {connection.name} now" if switching else "the inventory says so"
         try:
-            return self.host.patch(live, changes, "the inventory says so", guarded=True)
+            return self.host.patch(live, changes, reason, guarded=True)
         except KubeError as error:
             if "corresponds to a different cluster" in error.message:
                 error.hint = "Give the kubeconfig of the cluster that was imported, or unbind it first."
             raise
 
-    def _manifest(self) -> Object:
-        connection: dict[str, Any] = {"type": "direct", "kubeconfig": credentials.encode(self.wanted.kubeconfig)}
-        if self.wanted.kubesphere_api_endpoint:
-            connection["kubesphereAPIEndpoint"] = self.wanted.kubesphere_api_endpoint
-        spec = {"connection": connection, "enable": True, "joinFederation": True}  # without it, it is ignored
+    def _manifest(self, connection: Connection) -> Object:
+        # Without joinFederation it is ignored.
+        spec: dict[str, Any] = {"connection": connection.connection(), "enable": True, "joinFederation": True}
+        if self.wanted.provider:
+            spec["provider"] = self.wanted.provider
         return {
             "apiVersion": CLUSTER.api_version,
             "kind": CLUSTER.kind,
             "metadata": {"name": self.wanted.name, **self._metadata()},
-            "spec": {**spec, **({"provider": self.wanted.provider} if self.wanted.provider else {})},
+            "spec": spec,
         }
 
     def _metadata(self) -> dict[str, dict[str, str]]:
@@ -267,77 +360,116 @@ class _Import:
             ALIAS_ANNOTATION: self.wanted.alias,
             DESCRIPTION_ANNOTATION: self.wanted.description,
             CREATOR_ANNOTATION: self.wanted.creator,
+            CONNECTION_REASON: self.choice.reason if self.choice else None,
             **self.wanted.annotations,
         }
         metadata = {"labels": _given(labels), "annotations": _given(annotations)}
         return {key: value for key, value in metadata.items() if value}
 
-    def _changes(self, live: Object) -> dict[str, Any]:
+    def _changes(self, live: Object, connection: Connection) -> dict[str, Any]:
         """The merge patch for an imported Cluster: only what the user owns, never ports, conditions or finalizers."""
-        connection: dict[str, Any] = {}
-        if not self._has_kubeconfig(live):
-            connection["kubeconfig"] = credentials.encode(self.wanted.kubeconfig)
-            # KubeSphere fills this in once and does not follow a new server (cluster_controller.go L465).
-            connection["kubernetesAPIEndpoint"] = self.wanted.kubeconfig["clusters"][0]["cluster"]["server"]
-        if self.wanted.kubesphere_api_endpoint:
-            connection["kubesphereAPIEndpoint"] = self.wanted.kubesphere_api_endpoint
         wanted: dict[str, Any] = {"metadata": self._metadata(), "spec": {"joinFederation": True}}
-        if connection:
-            wanted["spec"]["connection"] = connection
         if self.wanted.provider is not None:
             wanted["spec"]["provider"] = self.wanted.provider
+        if _type(live) != connection.field:
+            # tower initialises a Cluster once; one that comes back to the agent connection must be able to be again.
+            forgotten = without_conditions(live, "Initialized", "AgentAvailable")
+            switched = {"spec": {"connection": connection.switched()}}
+            return merge(merge(missing_from(live, wanted) or {}, switched), forgotten)
+        changed = connection.changes(live)
+        if changed:
+            wanted["spec"]["connection"] = changed
         return missing_from(live, wanted) or {}
-
-    def _has_kubeconfig(self, live: Object | None) -> bool:
-        """Whether a Cluster leads already where the wanted kubeconfig leads."""
-        stored = ((live or {}).get("spec") or {}).get("connection") or {}
-        return credentials.same(credentials.decode(str(stored.get("kubeconfig") or "")), self.wanted.kubeconfig)
 
     # The end
 
-    def _wait(self, written: Object, uid: str, jwt_secret: Secret, timeout: float) -> int:
-        """Wait until the member is Federated and Ready, and can be used through the host."""
+    def _wait(self, written: Object, connection: Connection, uid: str, jwt_secret: Secret, timeout: float) -> int:
+        """Wait until the conditions hold, and the member can be used through the host."""
         token = jwt.admin_token(jwt_secret)
         # Conditions of a Cluster whose spec was changed may speak of the former one. The controller looks again at once
         # after such a change, but only at its next resync after any other (kubesphere v3.3.2 and v3.4.1
         # pkg/controller/cluster/cluster_controller.go, UpdateFunc); and a new Cluster has no former conditions.
         patched = [(each.before, each.after) for each in self.host.journal if each.before and each.after]
-        changed = any(before["spec"] != after["spec"] for before, after in patched)
-        since = self.host.server_time if changed else ""
+        changed = any(before.get("spec") != after.get("spec") for before, after in patched)
+        since = max(connection.since(), self.host.server_time if changed else "")
 
         def evaluate(cluster: Object | None) -> Outcome[int]:
             if cluster is None:
                 return Pending("somebody has deleted it", "Run this again.")
-            for kind in ("Federated", "Ready"):
+            for kind in connection.conditions:
                 problem = condition_problem(cluster, kind, since)
                 if problem:
-                    hint = "Look at the log of the Deployment kubesphere-system/ks-controller-manager on the host."
-                    return Pending(problem, hint)
+                    return self._pending(problem, connection, kind)
             seen = str((cluster.get("status") or {}).get("uid") or uid)
-            if seen != uid:
-                raise KubeError(
-                    f"The kubeconfig that KubeSphere got leads to another cluster (kube-system UID {seen}) than the "
-                    f"play reaches ({uid})",
-                    self.member.cluster,
-                    "Mend kubesphere_member_kubeconfig or kubesphere_api_server.",
-                )
+            self._refuse_other_cluster(seen, uid, connection)
             try:
-                return Done(ks_apiserver.nodes_of_member(self.host, self.wanted.name, token))
+                nodes = ks_apiserver.nodes_of_member(self.host, self.wanted.name, token)
+                if connection.name == "agent" and uid:
+                    # Its status may still tell what the controller saw through another agent.
+                    through = ks_apiserver.uid_of_member(self.host, self.wanted.name, token)
+                    self._refuse_other_cluster(through, uid, connection)
+                return Done(nodes)
+            except OtherCluster:
+                raise
             except KubeError as error:
                 # ks-apiserver may need a moment to see the Cluster, or a new configuration.
                 return Pending(error.message, error.hint, _QUICK_LOOK if error.status != 401 else 1.0)
 
         target = Target(CLUSTER, self.wanted.name)
-        return wait(
-            self.host,
-            target,
-            evaluate,
-            goal=f"it is Ready and can be used through {self.host.cluster}",
-            timeout=timeout,
-            start=written,
-            progress=self.progress,
-            subject=self.wanted.name,
+        try:
+            return wait(
+                self.host,
+                target,
+                evaluate,
+                goal=f"it is Ready and can be used through {self.host.cluster}",
+                timeout=timeout,
+                start=written,
+                progress=self.progress,
+                subject=self.wanted.name,
+            )
+        except WaitTimeout as error:
+            if self.choice and not any(each.verb == "create" for each in self.host.journal):
+                error.hint += (
+                    f" Connection {self.choice.connection} was chosen before ({self.choice.reason}); if that no longer "
+                    "holds, set kubesphere_connection to the other one and kubesphere_switch_connection to true."
+                )
+            raise
+
+    def _pending(self, problem: str, connection: Connection, kind: str) -> Pending:
+        look = "Look at the log of the Deployment"
+        if kind == "AgentAvailable":
+            told = "; ".join(filter(None, (problem, connection.trouble())))
+            return Pending(told, f"{look} kubesphere-system/cluster-agent on the member.", _AGENT_LOOK)
+        return Pending(problem, f"{look} kubesphere-system/ks-controller-manager on the host.")
+
+    def _refuse_other_cluster(self, seen: str, uid: str, connection: Connection) -> None:
+        if not uid or seen == uid:
+            return
+        if connection.name == "agent":
+            raise OtherCluster(
+                f"Its agent leads to another cluster (kube-system UID {seen}) than the play reaches ({uid})",
+                self.where,
+                "Another cluster runs an agent with this member's name and token: delete its Deployment "
+                "kubesphere-system/cluster-agent.",
+            )
+        raise OtherCluster(
+            f"The kubeconfig that KubeSphere got leads to another cluster (kube-system UID {seen}) than the "
+            f"play reaches ({uid})",
+            self.where,
+            "Mend kubesphere_member_kubeconfig or kubesphere_api_server.",
         )
+
+
+class OtherCluster(KubeError):
+    """What is at the other end is not the member that was meant."""
+
+
+def _connection_of(cluster: Object) -> dict[str, Any]:
+    return dict((cluster.get("spec") or {}).get("connection") or {})
+
+
+def _type(cluster: Object) -> str:
+    return str(_connection_of(cluster).get("type") or "")
 
 
 def _given(values: Mapping[str, str | None]) -> dict[str, str]:

@@ -17,6 +17,9 @@ CONFIG = "kubesphere-config"
 CONFIG_KEY = "kubesphere.yaml"
 """ConfigMap that ks-apiserver and ks-controller-manager read, and its only key."""
 
+TOWER = "tower"
+"""Name of the Deployment and of the Service on a host that agents call."""
+
 CLUSTER = Kind("cluster.kubesphere.io/v1alpha1", "Cluster", "clusters", namespaced=False)
 CLUSTER_CONFIGURATION = Kind("installer.kubesphere.io/v1alpha1", "ClusterConfiguration", "clusterconfigurations")
 
@@ -38,3 +41,22 @@ CONNECTION_REASON = f"{OWN_PREFIX}connection-reason"
 """On a Cluster: why `auto` chose the connection that it has."""
 
 register(CLUSTER, CLUSTER_CONFIGURATION)
+
+
+def mc_service(cluster_name: str) -> str:
+    """Name of the Service by which a host reaches a member through its agent; tower makes it."""
+    return f"mc-{cluster_name}"
+
+
+_LONGEST_SERVICE = 63  # letters
+
+
+def check_service_name(cluster_name: str) -> list[str]:
+    """What is wrong with a Cluster's name for an agent connection."""
+    longest = _LONGEST_SERVICE - len(mc_service(""))
+    if len(cluster_name) <= longest:
+        return []
+    return [
+        f"its name {cluster_name} has {len(cluster_name)} letters; an agent connection takes {longest} at most, "
+        "since a Service is named after it"
+    ]

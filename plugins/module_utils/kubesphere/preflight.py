@@ -16,7 +16,7 @@ from ..kube.resources import SELF_SUBJECT_ACCESS_REVIEW, STORAGE_CLASS, Object
 from ..kube.session import Session
 from . import configuration, credentials, releases
 from .installed import Installed
-from .names import CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE
+from .names import CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE, check_service_name
 from .releases import Release, UnknownRelease
 
 _DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
@@ -31,6 +31,7 @@ class Expected:
         cluster_role: ``host`` or ``member``.
         release: tag of the release.
         connection: ``direct``, ``agent`` or ``auto``; members only.
+        reachable: whether the play reaches its API server.
         configuration: the user's values for the ClusterConfiguration.
         jwt_secret: the user's jwtSecret; None if there is none.
         kubeconfig: kubeconfig for KubeSphere; None where it cannot be made (the problem is told elsewhere).
@@ -40,6 +41,7 @@ class Expected:
     cluster_role: str
     release: str
     connection: str = "direct"
+    reachable: bool = True
     configuration: Any = None
     jwt_secret: Any = None
     kubeconfig: credentials.Kubeconfig | None = None
@@ -56,14 +58,14 @@ def expectation_problems(expected: Expected) -> list[str]:
         found += configuration.check_cluster_name(expected.name)
     if expected.connection not in ("direct", "agent", "auto"):
         found.append(f"kubesphere_connection is {expected.connection!r}: set it to direct, agent or auto")
-    elif expected.connection != "direct" and expected.cluster_role == "member":
-        found.append(
-            f"kubesphere_connection is {expected.connection}, which this version of the collection does not make yet: "
-            "set it to direct"
-        )
+    elif not expected.reachable and (expected.connection != "agent" or expected.cluster_role != "member"):
+        found.append("kubesphere_reachable is false, which goes with a member and kubesphere_connection: agent only")
+    if expected.connection == "agent" and expected.cluster_role == "member":
+        found += check_service_name(expected.name)
     if expected.jwt_secret is not None:
         found += configuration.check_jwt_secret(expected.jwt_secret)
-    if expected.kubeconfig is not None and expected.cluster_role == "member":
+    # For auto the direct connection is one of two, and what is wrong with its kubeconfig is a reason to take the other.
+    if expected.kubeconfig is not None and expected.cluster_role == "member" and expected.connection == "direct":
         found += [f"kubeconfig: {problem}" for problem in credentials.problems(expected.kubeconfig, release)]
     values = expected.configuration if expected.configuration is not None else {}
     try:

@@ -13,7 +13,8 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.error
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import CONFIG_MAP, Object
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import NAMESPACE as NAMESPACE_KIND
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.installation import Refused
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.member import Wanted, import_direct
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.member import Wanted, import_member
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.member_direct import DirectOptions
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.names import (
     CLUSTER,
     HOST_LABEL,
@@ -47,9 +48,8 @@ def one(
 
 
 def run(host: FakeSession, member: FakeSession, timeout: float | None = None, **wanted: Any) -> Result:
-    return import_direct(
-        host, member, Wanted(**{"name": "m", "kubeconfig": KUBECONFIG, **wanted}), wait_timeout=timeout
-    )
+    direct = DirectOptions(wanted.pop("kubeconfig", KUBECONFIG), wanted.pop("kubesphere_api_endpoint", ""))
+    return import_member(host, member, Wanted(**{"name": "m", "direct": direct, **wanted}), wait_timeout=timeout)
 
 
 def become_ready(host: FakeSession) -> None:
@@ -66,7 +66,13 @@ def test_import_and_again_nothing() -> None:
     become_ready(host)
     found = run(host, member, 5, alias="Mine", region="eu")
     assert found.actions == ["create Cluster m on host: import it"]
-    assert found.data == {"name": "m", "uid": "uid-of-member", "nodes": 3, "verified": True}
+    assert found.data == {
+        "name": "m",
+        "connection": "direct",
+        "uid": "uid-of-member",
+        "nodes": 3,
+        "verified": True,
+    }
     assert "a-member-token" not in json.dumps([found.actions, found.diff])
     assert member.writes == []
     host.journal.clear()

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Manifests as files: compared, and written in one step (private to the collection)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from ..kube import documents
+from ..kube.errors import KubeError
+from ..kube.resources import Object
+from ..kube.secret import Redactor
+from ..kubesphere.result import Result
+from .goal import Context
+
+_MODE = 0o600  # a ClusterConfiguration holds the jwtSecret, an agent's Deployment its token
+
+
+def expanded(path: str) -> Path:
+    """A path as a user writes it: with variables of the environment, and ``~``."""
+    return Path(os.path.expandvars(path)).expanduser()
+
+
+def update(path: Path, objects: list[Object], context: Context, redactor: Redactor, result: Result) -> None:
+    """Write objects to a file for its owner only, unless it holds them already.
+
+    Args:
+        path: the file.
+        objects: what it is to hold.
+        context: where the goal runs; check mode writes nothing.
+        redactor: knows the secrets in the objects.
+        result: gets the action and the difference.
+
+    Raises:
+        KubeError: it cannot be written.
+    """
+    text = documents.dump_all(objects)
+    try:
+        current = path.read_text(encoding="utf-8") if path.exists() else ""
+        if current == text:
+            return
+        if not context.check_mode:
+            _write(path, text)
+    except (OSError, ValueError) as error:
+        raise KubeError(f"{path} cannot be written: {error}", hint="Give a folder that may be written to.") from None
+    before, after = redactor.pair(_documents(current), objects)
+    result.changed = True
+    result.actions.append(f"write {path}")
+    result.diff.append({"before_header": str(path), "after_header": str(path), "before": before, "after": after})
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file in one step, so that a killed run leaves no half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        os.fchmod(descriptor, _MODE)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(partial).replace(path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+
+
+def _documents(text: str) -> list[Object]:
+    try:
+        return [document for document in documents.load_all(text, "the former file") if document is not None]
+    except documents.Malformed:
+        return []

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Choosing a member's connection by looking at who reaches whom (private to the collection)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..kube.errors import KubeError
+from ..kube.resources import Object
+from ..kube.session import Session
+from . import jwt, ks_apiserver, reachability
+from .kubesphere_config import KubeSphereConfig
+from .member_agent import PROBE, Agent
+from .member_direct import Direct
+from .names import CLUSTER
+from .refusals import Refused
+
+# How Go says that it did not come to a connection; any other answer of the validation has reached the member.
+_NOT_REACHED = re.compile(r"dial tcp|i/o timeout|no such host|deadline exceeded|Client\.Timeout|TLS handshake|x509:")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A connection, and why.
+
+    Attributes:
+        connection: ``direct`` or ``agent``.
+        reason: what was seen, from where.
+    """
+
+    connection: str
+    reason: str
+
+
+def choose(host: Session, cluster_name: str, config: KubeSphereConfig, direct: Direct | None, agent: Agent) -> Choice:
+    """Direct if the host reaches the member's API server; by agent if only the member reaches the host's tower.
+
+    Args:
+        host: the fleet's host.
+        cluster_name: name of the member's Cluster.
+        config: the host's kubesphere-config.
+        direct: the direct connection as it would be made; None where there is no kubeconfig to give to KubeSphere.
+        agent: the agent connection as it would be made.
+
+    Raises:
+        Refused: neither holds; says what was tried from where.
+        KubeError: it could not be looked at.
+    """
+    tried = []
+    if direct is None:
+        tried.append("direct: there is no kubeconfig for KubeSphere (kubesphere_member_kubeconfig)")
+    else:
+        reached, text = _host_reaches(host, cluster_name, config, direct, agent.image)
+        if reached:
+            return Choice("direct", text)
+        tried.append(f"direct: {text}")
+    if not agent.address:
+        tried.append("agent: the host has no proxy address; run the playbook kubesphere.multicluster.proxy")
+    else:
+        evidence = agent.reached()
+        found = "is" if evidence.reached else "is not"
+        text = f"the proxy address {agent.address} {found} reached from {evidence.place}"
+        # Where nobody could look from within the member, the agent's own attempts will tell.
+        if evidence.reached or evidence.weak:
+            return Choice("agent", f"{'; '.join(tried)}; {text}")
+        tried.append(f"agent: {text}: {evidence.detail}")
+    raise Refused(
+        f"it can be imported neither directly nor by agent: {'; '.join(tried)}",
+        cluster_name,
+        "Let the host reach the member's API server (kubesphere_api_server), or the member the host's tower "
+        "(kubesphere_proxy_address).",
+    )
+
+
+def _host_reaches(
+    host: Session, cluster_name: str, config: KubeSphereConfig, direct: Direct, image: str
+) -> tuple[bool, str]:
+    """Whether the host could use the member's kubeconfig, and how that is known."""
+    problems = direct.problems()
+    if problems:
+        return False, f"KubeSphere cannot use its kubeconfig: {problems[0]}"
+    try:
+        words = ks_apiserver.validate(host, _question(cluster_name, direct), jwt.admin_token(config.jwt_secret))
+    except KubeError as error:
+        if host.planning:  # no Job is started for a plan
+            return False, f"the host's ks-apiserver does not say whether it reaches {direct.server}: {error.message}"
+        evidence = reachability.api_server_from_host(host, direct.server, image, timeout=PROBE)
+        found = "is" if evidence.reached else "is not"
+        detail = "" if evidence.reached else f": {evidence.detail}"
+        return evidence.reached, f"{direct.server} {found} reached from {evidence.place}{detail}"
+    if words and _NOT_REACHED.search(words):
+        return False, f"{direct.server} is not reached by the host's ks-apiserver: {words}"
+    return True, f"{direct.server} is reached by the host's ks-apiserver"
+
+
+def _question(cluster_name: str, direct: Direct) -> Object:
+    return {
+        "apiVersion": CLUSTER.api_version,
+        "kind": CLUSTER.kind,
+        "metadata": {"name": cluster_name},
+        "spec": {"connection": direct.connection(), "joinFederation": True},
+    }

@@ -1,0 +1,349 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent connection: an agent in the member calls the host's tower (private to the collection)."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..kube import rollout
+from ..kube.errors import KubeError
+from ..kube.resources import DEPLOYMENT, SERVICE_ACCOUNT, Object
+from ..kube.secret import Secret
+from ..kube.session import Session, retry_on_conflict
+from ..kube.wait import Done, Outcome, Pending, Progress, Target, wait
+from . import address, agent, jwt, ks_apiserver, kubesphere_config, proxy_address, reachability, releases
+from .conditions import condition, condition_problem
+from .kubesphere_config import KubeSphereConfig
+from .names import CLUSTER, NAMESPACE, TOWER
+from .refusals import Refused
+
+_TRIES = 10
+"""How often ports are drawn anew. tower draws one of 1001, so that two members of one fleet share a port soon."""
+
+PROBE = 60.0
+"""Seconds that a pod may take to look whether it reaches something, its image's pull included."""
+
+_PORTS = ("kubernetesAPIServerPort", "kubesphereAPIServerPort")
+
+
+@dataclass(frozen=True)
+class AgentOptions:
+    """What a user says of an agent connection.
+
+    Attributes:
+        proxy_address: URL of the host's tower for this member, in place of the address in force.
+        settings: what he says of the agent's Deployment.
+        manifest_source: ``collection`` makes the agent's manifest here; ``ks_apiserver`` has the host give it out.
+        hand_over: takes the agent's manifest where the play cannot reach the member; says where it is then.
+    """
+
+    proxy_address: str | None = None
+    settings: agent.Settings = field(default_factory=agent.Settings)
+    manifest_source: str = "collection"
+    hand_over: Callable[[Object], str] | None = None
+
+
+class Agent:
+    """What is of the agent connection alone in an import; the rest is :mod:`member`'s."""
+
+    name = "agent"
+    field = "proxy"  # of spec.connection.type
+    conditions = ("AgentAvailable", "Federated", "Ready")
+
+    def __init__(
+        self,
+        host: Session,
+        member: Session | None,
+        cluster_name: str,
+        options: AgentOptions,
+        config: KubeSphereConfig | None,
+    ) -> None:
+        """Look at what the host says of agents.
+
+        Args:
+            host: the fleet's host.
+            member: the member; None where the play cannot reach it.
+            cluster_name: name of its Cluster.
+            options: what the user says.
+            config: the host's kubesphere-config; None if it has none yet, in a plan.
+        """
+        self.host = host
+        self.member = member
+        self.cluster_name = cluster_name
+        self.options = options
+        self.config = config
+        self.address = ""
+        self.image = ""
+        self.handed_over = ""
+        self._token = Secret(secrets.token_hex(32))  # tower's own generator can be predicted, and it keeps a given one
+        self._since = ""
+        self._standing: Object | None = None
+        if config is not None:
+            found = options.proxy_address or proxy_address.in_force(host, config).address
+            self.address = address.for_agent(found) if found else ""
+            self.image = config.agent_image or releases.find(releases.DEFAULT_RELEASE).agent_image
+
+    def check(self, live: Object | None) -> list[str]:
+        """Refuse what cannot come to a connection, before anything is written.
+
+        Returns:
+            Warnings.
+        """
+        if self.config is None:
+            return [f"{self.cluster_name}: the host's proxy address is not known before KubeSphere is installed there."]
+        if not self.address:
+            raise Refused(
+                "there is no proxy address that an agent could call: neither proxyPublishAddress is set nor has the "
+                f"Service {NAMESPACE}/{TOWER} an address",
+                self.host.cluster,
+                "Run the playbook kubesphere.multicluster.proxy; set kubesphere_proxy_address if you know the address.",
+            )
+        if self.member is None:
+            return []
+        self._standing = agent.find(self.member)
+        if self._standing is None:
+            self._check_service_account(self.member)
+        else:
+            self._check_other(self._standing, live)
+        if self._standing is None or agent.proxy_address_of(self._standing) != self.address:
+            return self._check_reached()
+        return []
+
+    def _check_service_account(self, member: Session) -> None:
+        if member.find(SERVICE_ACCOUNT, agent.SERVICE_ACCOUNT, NAMESPACE) is None and not member.planning:
+            raise Refused(
+                f"it has no ServiceAccount {NAMESPACE}/{agent.SERVICE_ACCOUNT}, with whose rights the agent works",
+                member.cluster,
+                "KubeSphere's installation makes it: run the playbook kubesphere.multicluster.install.",
+            )
+
+    def _check_other(self, standing: Object, live: Object | None) -> None:
+        name = agent.belongs_to(standing)
+        if name and name != self.cluster_name and live is None:
+            raise Refused(
+                f"it runs the agent of Cluster {name} already, which calls {agent.proxy_address_of(standing)}",
+                self.cluster_name,
+                f"Set kubesphere_cluster_name to {name}; or, if no host knows it by that name any more, delete "
+                f"Deployment {NAMESPACE}/{agent.AGENT} there.",
+            )
+
+    def reached(self) -> reachability.Evidence:
+        """Whether the member reaches tower; weak evidence in a plan, and of a member that the play does not reach."""
+        if self.member is None:
+            return reachability.tower_from_here(self.address)
+        image = self.options.settings.image_for(self.image)
+        return reachability.tower_from_member(self.member, self.address, image, timeout=PROBE)
+
+    def _check_reached(self) -> list[str]:
+        evidence = self.reached()
+        if evidence.reached:
+            return []
+        text = f"{self.address} is not reached from {evidence.place}: {evidence.detail}"
+        if evidence.weak:
+            return [f"{self.cluster_name}: {text}. The member may reach it all the same."]
+        raise Refused(
+            f"its agent could not call the host: {text}",
+            self.cluster_name,
+            "Set kubesphere_proxy_address to an address of the Service kubesphere-system/tower that this member "
+            "reaches, or let its network through.",
+        )
+
+    # The Cluster
+
+    def connection(self) -> dict[str, Any]:
+        """``spec.connection`` of a new Cluster."""
+        self._know(self._token)
+        return {"type": self.field, "token": self._token.reveal()}
+
+    def changes(self, live: Object) -> dict[str, Any]:
+        """Nothing of ``spec.connection`` is the user's: the rest is tower's."""
+        del live
+        return {}
+
+    def switched(self) -> dict[str, Any]:
+        """The merge patch of ``spec.connection`` that turns a direct Cluster into one of the agent connection.
+
+        Its kubeconfig stays until the agent has connected, when tower puts in its own.
+        """
+        return self.connection()
+
+    # The way to the agent
+
+    def establish(self, cluster: Object, timeout: float, progress: Progress) -> Object:
+        """Wait until tower has initialised the Cluster, see that its ports are its own, and bring up the agent.
+
+        Args:
+            cluster: the Cluster as it was read or written last.
+            timeout: seconds.
+            progress: told what is going on.
+
+        Returns:
+            The Cluster as it stands then.
+
+        Raises:
+            KubeError: it could not be done in time.
+        """
+        deadline = time.monotonic() + timeout
+        if not self.host.planning:
+            cluster = self._initialised(cluster, deadline, progress)
+            cluster = self._with_own_ports(cluster, deadline, progress)
+        token = Secret(str(((cluster.get("spec") or {}).get("connection") or {}).get("token") or ""))
+        self._know(token)
+        if not self.address:  # a plan before the host is installed
+            return cluster
+        wanted = self.manifest(token)
+        if self.member is None:
+            if self.options.hand_over is not None:
+                self.handed_over = self.options.hand_over(wanted)
+            return cluster
+        before, asked = len(self.member.journal), self.host.server_time
+        standing = agent.ensure(self.member, self._standing, wanted, "connect it to the host")
+        if len(self.member.journal) > before:
+            self._since = asked
+        if not self.member.planning and rollout.problem(standing):
+            target = Target(DEPLOYMENT, agent.AGENT, NAMESPACE)
+            left = max(1.0, deadline - time.monotonic())
+            rollout.wait_until_rolled_out(self.member, target, timeout=left, progress=progress, start=standing)
+        return cluster
+
+    def manifest(self, token: Secret) -> Object:
+        """The agent's Deployment, made here or by the host.
+
+        Raises:
+            KubeError: the host does not give it out.
+        """
+        settings = self.options.settings
+        if self.options.manifest_source == "ks_apiserver" and self.config is not None and not self.host.planning:
+            admin = jwt.admin_token(self.config.jwt_secret)
+            text = ks_apiserver.agent_manifest(self.host, self.cluster_name, admin)
+            return agent.parse(text, settings, self.host.cluster)
+        return agent.manifest(self.cluster_name, token, self.address, self.image, settings)
+
+    def _initialised(self, cluster: Object, deadline: float, progress: Progress) -> Object:
+        def evaluate(item: Object | None) -> Outcome[Object]:
+            if item is None:
+                return Pending("somebody has deleted it", "Run this again.")
+            problem = condition_problem(item, "Initialized")
+            if not problem:
+                return Done(item)
+            cause = rollout.unavailable(self.host, NAMESPACE, (TOWER,))
+            hint = f"Look at the log of the Deployment {NAMESPACE}/{TOWER} on the host."
+            return Pending(f"{problem}{f'; {cause}' if cause else ''}", hint, 5.0)
+
+        return wait(
+            self.host,
+            Target(CLUSTER, self.cluster_name),
+            evaluate,
+            goal="tower has initialised its Cluster",
+            timeout=max(1.0, deadline - time.monotonic()),
+            start=cluster,
+            progress=progress,
+            subject=self.cluster_name,
+        )
+
+    def _with_own_ports(self, cluster: Object, deadline: float, progress: Progress) -> Object:
+        """Have the ports drawn anew while another Cluster has them too.
+
+        tower compares with the wrong field and never finds a collision (v0.2.1 pkg/proxy/proxy.go L603-605); the second
+        of two agents could then never connect. A Cluster whose condition Initialized is gone is initialised again.
+        """
+        if condition(cluster, "AgentAvailable").get("status") == "True":
+            return cluster
+        for _dummy in range(_TRIES):
+            others = self._sharing_ports(cluster)
+            if not others:
+                return cluster
+            progress(f"{self.cluster_name}: has ports drawn anew, since {', '.join(others)} has the same")
+            forgotten = retry_on_conflict(
+                self._forget_ports, cluster, lambda: self.host.get(CLUSTER, self.cluster_name)
+            )
+            cluster = self._initialised(forgotten, deadline, progress)
+        raise KubeError(
+            f"tower gave Cluster {self.cluster_name} ports that {', '.join(others)} has as well, {_TRIES} times",
+            self.host.cluster,
+            "Run this again.",
+        )
+
+    def _read(self) -> Object:
+        return self.host.get(CLUSTER, self.cluster_name)
+
+    def _forget_ports(self, cluster: Object) -> Object:
+        changes = without_conditions(cluster, "Initialized")
+        return self.host.patch(cluster, changes, "another Cluster has the same ports", guarded=True)
+
+    def _sharing_ports(self, cluster: Object) -> list[str]:
+        own = _ports(cluster)
+        return [
+            other["metadata"]["name"]
+            for other in self.host.list(CLUSTER).items
+            if other["metadata"]["name"] != self.cluster_name and own & _ports(other)
+        ]
+
+    # The end
+
+    def since(self) -> str:
+        """Time after which conditions have to be written: the agent was started anew then."""
+        return self._since
+
+    def trouble(self) -> str:
+        """Why the agent does not connect, in its own words where it can be asked."""
+        if self.member is None:
+            return f"apply {self.handed_over} on the member" if self.handed_over else ""
+        try:
+            standing = agent.find(self.member)
+            if standing is None:
+                return f"the member has no Deployment {NAMESPACE}/{agent.AGENT}"
+            return agent.trouble(self.member, standing)
+        except KubeError as error:
+            return str(error)
+
+    def clear_former(self) -> None:
+        """The direct connection leaves nothing."""
+
+    def _know(self, token: Secret) -> None:
+        for session in filter(None, (self.host, self.member)):
+            session.redactor.add(token)
+
+
+def manifest_of(host: Session, cluster_name: str, options: AgentOptions) -> Object:
+    """The Deployment of the agent of a member that is imported, or is waiting for it.
+
+    Args:
+        host: the fleet's host.
+        cluster_name: name of the member's Cluster.
+        options: what the user says of the agent.
+
+    Raises:
+        Refused: there is no such Cluster, or it has no agent connection.
+        KubeError: a request failed.
+    """
+    cluster = host.find(CLUSTER, cluster_name)
+    connection = ((cluster or {}).get("spec") or {}).get("connection") or {}
+    if cluster is None or connection.get("type") != Agent.field or not connection.get("token"):
+        raise Refused(
+            f"there is no Cluster {cluster_name} with an agent connection that tower has initialised",
+            host.cluster,
+            f"Import it first: kubesphere_connection: agent for {cluster_name}.",
+        )
+    agent_connection = Agent(host, None, cluster_name, options, kubesphere_config.read(host))
+    agent_connection.check(cluster)
+    return agent_connection.manifest(Secret(str(connection["token"])))
+
+
+def without_conditions(cluster: Object, *kinds: str) -> dict[str, Any]:
+    """The merge patch that takes conditions from a Cluster; a list can only be written whole."""
+    conditions = (cluster.get("status") or {}).get("conditions") or []
+    return {"status": {"conditions": [each for each in conditions if each.get("type") not in kinds]}}
+
+
+def _ports(cluster: Object) -> set[int]:
+    connection = (cluster.get("spec") or {}).get("connection") or {}
+    if connection.get("type") != Agent.field:
+        return set()
+    return {int(connection[name]) for name in _PORTS if connection.get(name)}
