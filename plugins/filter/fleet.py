@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils.kubesphere import preflight
+from ..module_utils.kubesphere import address, preflight
 
 
 def inventory_problems(hosts: Sequence[str], members: Sequence[str]) -> list[str]:
@@ -59,6 +59,11 @@ def member_table(members: Sequence[Mapping[str, Any]], expected: Mapping[str, st
     return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]) for row in rows]
 
 
+def proxy_url(written: Any) -> Any:
+    """A proxy address with its port; one that no agent could dial stays as it is, to be refused with the reason."""
+    return written if address.problems(written) else address.for_agent(written)
+
+
 def _cell(value: Any) -> str:
     """A value on one line, without control characters: it comes from a cluster."""
     text = "-" if value is None else str(value)
@@ -75,4 +80,5 @@ class FilterModule:
             "inventory_problems": inventory_problems,
             "member_table": member_table,
             "problem_list": problem_list,
+            "proxy_url": proxy_url,
         }

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..kube.merge import is_list, merge, merge_patch, plain_copy, same
 from ..kube.secret import Redactor
+from . import address
 from .defaults import SPECS
 from .names import CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE
 from .releases import Release
@@ -125,6 +126,7 @@ def cluster_configuration(
     _refuse_contradictions(wanted, own)
     spec = merge(merge(defaults, wanted), own)
     _refuse_bad_jwt_secret(spec)
+    _refuse_bad_proxy_address(merge(wanted, own))
     return {
         "apiVersion": CLUSTER_CONFIGURATION.api_version,
         "kind": CLUSTER_CONFIGURATION.kind,
@@ -325,6 +327,17 @@ def _refuse_bad_jwt_secret(spec: Mapping[str, Any]) -> None:
     problems = [] if secret == "" else check_jwt_secret(secret)
     if problems:
         raise ConfigurationError("authentication.jwtSecret", " ".join(problems))
+
+
+def _refuse_bad_proxy_address(values: Mapping[str, Any]) -> None:
+    """Refuse an address of a host that no agent could dial; one that stands already is not looked at."""
+    written = _at(values, "multicluster.proxyPublishAddress")
+    host = _at(values, "multicluster.clusterRole") == "host"
+    problems = address.problems(written) if host and written not in (MISSING, None, "") else []
+    if problems:
+        raise ConfigurationError(
+            "multicluster.proxyPublishAddress", f"{'; '.join(problems)}. {address.BadAddress.default_hint}"
+        )
 
 
 def _differences(live: Any, wanted: Any, path: str) -> Iterator[Difference]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..kube import documents
+from ..kube import documents, yaml_edit
 from ..kube.errors import KubeError
-from ..kube.resources import CONFIG_MAP
-from ..kube.secret import Secret
+from ..kube.resources import CONFIG_MAP, Object
+from ..kube.secret import Secret, is_secret_key
 from ..kube.session import Session
 from .names import CONFIG, CONFIG_KEY, NAMESPACE
 
@@ -59,6 +59,40 @@ def read(session: Session) -> KubeSphereConfig | None:
         agent_image=str(multicluster.get("agentImage") or ""),
         access_token_max_age=None if max_age is None else str(max_age),
     )
+
+
+def with_proxy_address(session: Session, config_map: Object, address: str) -> dict[str, str]:
+    """The data of the ConfigMap with another ``multicluster.proxyPublishAddress``, all else as it is written.
+
+    Args:
+        session: the cluster; it learns the secrets that the text holds, for the text will be shown as a difference.
+        config_map: the ConfigMap as it was read.
+        address: what is to stand there.
+
+    Raises:
+        KubeError: the text is not what KubeSphere writes, or has a form that cannot be changed safely.
+    """
+    text = str((config_map.get("data") or {}).get(CONFIG_KEY) or "")
+    _learn(session, _parse(text, session.cluster))
+    try:
+        return {CONFIG_KEY: yaml_edit.with_value(text, "multicluster", "proxyPublishAddress", address)}
+    except yaml_edit.NotEditable as error:
+        raise KubeError(
+            f"multicluster.proxyPublishAddress cannot be set in ConfigMap {NAMESPACE}/{CONFIG}: {error}",
+            session.cluster,
+            f"Set it to {address} by kubectl edit, or set kubesphere_proxy_store to cluster_configuration.",
+        ) from None
+
+
+def _learn(session: Session, content: Any, hidden: bool = False) -> None:
+    if isinstance(content, dict):
+        for key, value in content.items():
+            _learn(session, value, is_secret_key(str(key)))
+    elif isinstance(content, list):
+        for value in content:
+            _learn(session, value, hidden)
+    elif hidden and isinstance(content, str):
+        session.redactor.add(content)
 
 
 def _parse(text: str | None, cluster: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from .names import NAMESPACE
 
 HERE = "where the play runs"
 
+PULLED = 90.0  # seconds until a pod has its image and has tried
 _ONE_TRY = 5  # seconds that wget waits for an answer
 _HEALTH, _HEALTHY = "/health", "OK"
 """tower's page, and what it says: tower v0.2.1 pkg/proxy/proxy.go L138-141."""
@@ -51,7 +52,7 @@ class Evidence:
 
 
 def tower_from_member(
-    member: Session, address: str, image: str, *, timeout: float, progress: Progress = silent
+    member: Session, address: str, image: str, *, timeout: float = PULLED, progress: Progress = silent
 ) -> Evidence:
     """Whether a member's pods reach a host's tower; from where the play runs, where no pod can be had.
 
@@ -95,7 +96,7 @@ def tower_from_here(address: str, timeout: float = _ONE_TRY) -> Evidence:
 
 
 def api_server_from_host(
-    host: Session, server: str, image: str, *, timeout: float, progress: Progress = silent
+    host: Session, server: str, image: str, *, timeout: float = PULLED, progress: Progress = silent
 ) -> Evidence:
     """Whether the host's pods reach a member's API server: any answer of it will do.
 
