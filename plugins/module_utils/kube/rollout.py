@@ -10,9 +10,10 @@ pkg/polymorphichelpers, objectrestarter.go, rollout_status.go and rollback.go.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from .errors import Conflict, KubeError
@@ -28,6 +29,7 @@ RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 KINDS = {kind.kind: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
 """The kinds that are rolled out, by name."""
 
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))? ?([Zz]|[+-]\d\d:\d\d)$")
 _REVISION = "deployment.kubernetes.io/revision"
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 _POD_TEMPLATE_HASH = "pod-template-hash"
@@ -67,6 +69,12 @@ def on_delete(workload: Object) -> bool:
     return bool(strategy.get("type") == "OnDelete")
 
 
+def partition(workload: Object) -> int:
+    """Ordinal below which a StatefulSet's pods keep the former pod template; 0 if none does."""
+    strategy = (workload.get("spec") or {}).get("updateStrategy") or {}
+    return int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
+
+
 def refusal(workload: Object) -> str:
     """Why a workload cannot be restarted; empty if it can. As kubectl, which refuses paused Deployments."""
     if (workload.get("spec") or {}).get("paused"):
@@ -75,17 +83,35 @@ def refusal(workload: Object) -> str:
     return ""
 
 
+def parse_time(text: str) -> datetime | None:
+    """A time by RFC 3339, as Kubernetes, kubectl and people write it; None if it is none, or lacks the zone."""
+    found = _TIME.match(text)
+    if not found:
+        return None
+    day, clock, fraction, zone = found.groups()
+    try:
+        zone = "+00:00" if zone in "Zz" else zone
+        return datetime.fromisoformat(f"{day}T{clock}.{fraction or '':0<6.6}{zone}").astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+
+
+def written_time(moment: datetime) -> str:
+    """A time as the annotation has it."""
+    return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
 # Restarting
 
 
-def restart(session: Session, workload: Object, reason: str, *, not_before: str = "") -> Object:
+def restart(session: Session, workload: Object, reason: str, *, not_before: datetime | None = None) -> Object:
     """Let all pods of a workload be replaced: one patch of an annotation of the pod template.
 
     Args:
         session: where it is.
         workload: as it was read; it is read again if somebody else is quicker.
         reason: why, for the result.
-        not_before: a time, RFC 3339 in UTC, that the annotation must not be earlier than.
+        not_before: a time that the annotation must not be earlier than, by whatever clock that time was read.
 
     Returns:
         The workload as written.
@@ -99,11 +125,12 @@ def restart(session: Session, workload: Object, reason: str, *, not_before: str 
     def change(live: Object) -> Object:
         if refused := refusal(live):
             raise NotRestartable(refused, session.cluster)
-        stamp = max(session.server_time or _now(), not_before)
-        if restarted_at(live) == stamp:
+        stamp = parse_time(session.server_time) or datetime.now(timezone.utc).replace(microsecond=0)
+        stamp = max(stamp, not_before) if not_before else stamp
+        if stamp == parse_time(restarted_at(live)):
             # The same annotation again would start nothing; kubectl refuses two restarts within a second.
-            stamp = f"{stamp.removesuffix('Z').partition('.')[0]}.{time.time_ns() % 10**9:09}Z"
-        changes = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: stamp}}}}}
+            stamp += timedelta(microseconds=1 + time.time_ns() // 1000 % 999999)
+        changes = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: written_time(stamp)}}}}}
         return session.patch(live, changes, reason, guarded=True)
 
     return retry_on_conflict(change, workload, lambda: session.get(kind, name, namespace))
@@ -312,9 +339,7 @@ def _deployment_problem(deployment: Object) -> str:
 
 def _stateful_set_problem(stateful_set: Object) -> str:
     status, wanted = stateful_set.get("status") or {}, _replicas(stateful_set)
-    strategy = stateful_set["spec"].get("updateStrategy") or {}
-    partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
-    updating = max(wanted - partition, 0)
+    updating = max(wanted - partition(stateful_set), 0)
     updated, ready = int(status.get("updatedReplicas", 0)), int(status.get("readyReplicas", 0))
     if _unobserved(stateful_set):
         return _UNOBSERVED
@@ -326,7 +351,8 @@ def _stateful_set_problem(stateful_set: Object) -> str:
     available = int(status.get("availableReplicas", 0))
     if stateful_set["spec"].get("minReadySeconds") and available < wanted:
         return f"{available} of {wanted} pods are available"
-    if not partition and not on_delete(stateful_set) and status.get("updateRevision") != status.get("currentRevision"):
+    through = status.get("updateRevision") == status.get("currentRevision")
+    if not through and not partition(stateful_set) and not on_delete(stateful_set):
         return f"revision {status.get('updateRevision')} is not the current one yet"
     return ""
 
@@ -372,7 +398,3 @@ def _annotations(item: Object) -> dict[str, Any]:
 def _conditions(item: Object, kind: str) -> list[Object]:
     conditions = (item.get("status") or {}).get("conditions") or []
     return [each for each in conditions if each.get("type") == kind]
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
