@@ -20,9 +20,9 @@ prepare: ## Fetch and build what demo and test need (once per machine)
 tools: ## Fetch the Python packages only: enough for lint, sanity, unit, oldest and build
 	@$(PYTHON) -m tests.prepare venv oldest
 
-demo: prepare ## One host and two members as real clusters, installed and imported; left running
-	@printf '== Start the clusters (python -m tests.sandbox up --members 2)\n'
-	@$(RUN)/python -m tests.sandbox up --members 2
+demo: prepare ## One host and three members as real clusters, installed and imported; left running
+	@printf '== Start the clusters (python -m tests.sandbox up --members 3 --behind-nat member-3)\n'
+	@$(RUN)/python -m tests.sandbox up --members 3 --behind-nat member-3
 	@printf '\n== Install and import (ansible-playbook -i inventories/sandbox kubesphere.multicluster.site)\n'
 	@$(RUN)/ansible-playbook -i inventories/sandbox kubesphere.multicluster.site
 	@printf '== The members, as the host knows them (kubectl get clusters.cluster.kubesphere.io)\n'

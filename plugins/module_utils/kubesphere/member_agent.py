@@ -29,6 +29,9 @@ _TRIES = 10
 PROBE = 60.0
 """Seconds that a pod may take to look whether it reaches something, its image's pull included."""
 
+_UNKNOWN = "(known when KubeSphere stands on the host)"
+"""The proxy address in the plan of a first run."""
+
 _PORTS = ("kubernetesAPIServerPort", "kubesphereAPIServerPort")
 
 
@@ -79,7 +82,7 @@ class Agent:
         self.options = options
         self.config = config
         self.address = ""
-        self.image = ""
+        self.image = releases.find(releases.DEFAULT_RELEASE).agent_image
         self.handed_over = ""
         self._token = Secret(secrets.token_hex(32))  # tower's own generator can be predicted, and it keeps a given one
         self._since = ""
@@ -87,7 +90,7 @@ class Agent:
         if config is not None:
             found = options.proxy_address or proxy_address.in_force(host, config).address
             self.address = address.for_agent(found) if found else ""
-            self.image = config.agent_image or releases.find(releases.DEFAULT_RELEASE).agent_image
+            self.image = config.agent_image or self.image
 
     def check(self, live: Object | None) -> list[str]:
         """Refuse what cannot come to a connection, before anything is written.
@@ -195,8 +198,6 @@ class Agent:
             cluster = self._with_own_ports(cluster, deadline, progress)
         token = Secret(str(((cluster.get("spec") or {}).get("connection") or {}).get("token") or ""))
         self._know(token)
-        if not self.address:  # a plan before the host is installed
-            return cluster
         wanted = self.manifest(token)
         if self.member is None:
             if self.options.hand_over is not None:
@@ -223,7 +224,7 @@ class Agent:
             admin = jwt.admin_token(self.config.jwt_secret)
             text = ks_apiserver.agent_manifest(self.host, self.cluster_name, admin)
             return agent.parse(text, settings, self.host.cluster)
-        return agent.manifest(self.cluster_name, token, self.address, self.image, settings)
+        return agent.manifest(self.cluster_name, token, self.address or _UNKNOWN, self.image, settings)
 
     def _initialised(self, cluster: Object, deadline: float, progress: Progress) -> Object:
         def evaluate(item: Object | None) -> Outcome[Object]:
