@@ -393,9 +393,11 @@ class _ProxyAddress:
             )
         if self.host.planning:
             told = _events(self.host, service)
-            raise Refused(
-                f"{title} waits for its load balancer{f' ({told})' if told else ''}", self.host.cluster, _HINT
+            self.warnings.append(
+                f"{self.host.cluster}: {title} waits for its load balancer{f' ({told})' if told else ''}; the run will "
+                "wait for it too."
             )
+            return service
 
         def evaluate(now: Object | None) -> Outcome[Object]:
             if now is None:

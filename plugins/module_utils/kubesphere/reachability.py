@@ -90,7 +90,7 @@ def tower_from_here(address: str, timeout: float = _ONE_TRY) -> Evidence:
     elif answer.problem:
         problem = answer.problem
     else:
-        problem = f"server returned error: HTTP/1.1 {answer.status}" if answer.status >= 400 else ""
+        problem = f"server returned error: HTTP/1.1 {answer.status}" if answer.status >= 300 else ""
     found = _judge(address, answer.body, problem, HERE)
     return Evidence(found.reached, found.place, found.detail, weak=True)
 
@@ -155,7 +155,8 @@ def _judge(address: str, body: str, problem: str, place: str) -> Evidence:
     elif body.strip() == _HEALTHY:
         return Evidence(True, place, f"{address} answers, and is tower")
     else:
-        detail = f"{address} answers, but is not tower: {_HEALTH} gives {_in_short(body) or 'an empty page'!r}"
+        page = repr(_in_short(body)) if body.strip() else "an empty page"
+        detail = f"{address} answers, but is not tower: {_HEALTH} gives {page}"
     return Evidence(False, place, detail)
 
 
