@@ -21,6 +21,7 @@ _SECRET_KEY = re.compile(
     r"|credentials?|authorization|dockerconfigjson)$",
     re.IGNORECASE,
 )
+_FLAG = re.compile(r"(--?([\w-]+)=).+", re.DOTALL)
 _SHORTEST_SECRET = 6
 
 
@@ -100,7 +101,7 @@ class Redactor:
             return [self.data(item, key) for item in value]
         if isinstance(value, Secret) or (_is_text_or_number(value) and is_secret_key(key)):
             return _masked(value)
-        return self.text(value) if isinstance(value, str) else value
+        return self.text(_without_secret_flag(value)) if isinstance(value, str) else value
 
     def pair(self, before: Any, after: Any) -> tuple[Any, Any]:
         """Two versions of one object, masked so that a secret which differs is still seen to differ."""
@@ -123,6 +124,12 @@ class Redactor:
 def is_secret_key(key: str) -> bool:
     """Whether the value under this key is to be hidden because of the key's name."""
     return bool(_SECRET_KEY.search(key))
+
+
+def _without_secret_flag(word: str) -> str:
+    """A word of a command line without the value of a flag such as ``--token=...``: nobody may have told its secret."""
+    flag = _FLAG.fullmatch(word)
+    return f"{flag[1]}{MASK}" if flag and is_secret_key(flag[2]) else word
 
 
 def _is_text_or_number(value: Any) -> bool:

@@ -173,6 +173,28 @@ class TestRedactor:
             {"a": {"token": "*** (after)", "same": "s"}, "l": [{"password": "*** (after)"}, "b"], "new": 1},
         )
 
+    @pytest.mark.parametrize(
+        ("word", "shown"),
+        [
+            ("--token=abc", "--token=***"),
+            ("-password=a=b\nc", "-password=***"),
+            ("--api-server-token=x", "--api-server-token=***"),
+            ("--name=abc", "--name=abc"),
+            ("--token=", "--token="),
+            ("--token-file=/run/x", "--token-file=/run/x"),
+            ("see --token=abc", "see --token=abc"),
+        ],
+    )
+    def test_flags_of_a_command_with_the_name_of_a_secret(self, word: str, shown: str) -> None:
+        assert Redactor().data({"command": ["/agent", word]}) == {"command": ["/agent", shown]}
+
+    def test_flags_that_differ_are_seen_to_differ(self) -> None:
+        before, after = {"command": ["--token=x", "--v=0"]}, {"command": ["--token=y", "--v=0"]}
+        assert Redactor().pair(before, after) == (
+            {"command": ["--token=*** (before)", "--v=0"]},
+            {"command": ["--token=*** (after)", "--v=0"]},
+        )
+
     def test_secrets_that_are_the_same_are_not(self) -> None:
         assert Redactor().pair({"token": "x"}, {"token": "x"}) == ({"token": "***"}, {"token": "***"})
         assert Redactor().pair({}, {"token": "x"}) == ({}, {"token": "***"})
