@@ -12,7 +12,7 @@ from typing import Any
 from ..kube import documents
 from ..kube.errors import KubeError
 from ..kube.merge import merge, missing_from, plain_copy
-from ..kube.pods import worst_pod
+from ..kube.pods import newest, pods_of, worst_pod
 from ..kube.resources import DEPLOYMENT, POD, Object
 from ..kube.secret import Secret
 from ..kube.session import Session, retry_on_conflict
@@ -120,10 +120,12 @@ def parse(text: str, settings: Settings, cluster: str) -> Object:
     """
     try:
         documents_given = [each for each in documents.load_all(text, "the agent's manifest") if each]
-    except documents.Malformed:
+    except documents.Malformed as error:
+        if error.hint:  # PyYAML is missing
+            raise
         documents_given = []
-    found = next((each for each in documents_given if isinstance(each, dict) and each.get("kind") == "Deployment"), {})
-    if (found.get("metadata") or {}).get("name") != AGENT or _flags(found).keys() < set(_OWN_FLAGS):
+    found: Any = documents_given[0] if len(documents_given) == 1 else None
+    if not _is_agent(found):
         raise KubeError(
             f"ks-apiserver's manifest is no Deployment {AGENT} with {', '.join(_OWN_FLAGS)}",
             cluster,
@@ -141,7 +143,7 @@ def with_settings(deployment: Object, settings: Settings) -> Object:
     if settings.replicas is not None:
         wanted["spec"]["replicas"] = settings.replicas
     if settings.environment:
-        container["env"] = [{"name": name, "value": str(settings.environment[name])} for name in settings.environment]
+        container["env"] = [_variable(name, str(value)) for name, value in settings.environment.items()]
     if settings.tolerations:
         pod["tolerations"] = [dict(each) for each in settings.tolerations]
     if settings.node_selector:
@@ -204,19 +206,21 @@ def trouble(member: Session, deployment: Object) -> str:
     problem = worst_pod(member, deployment)
     if problem:
         return problem
-    labels = ",".join(f"{key}={value}" for key, value in sorted(_LABELS.items()))
-    pods = member.list(POD, NAMESPACE, label_selector=labels).items
+    pods = newest(pods_of(member, deployment))
     running = [pod["metadata"]["name"] for pod in pods if (pod.get("status") or {}).get("phase") == "Running"]
     if not running:
         return "its pod does not run yet"
-    path = f"{POD.path(running[-1], NAMESPACE)}/log"
-    lines = member.text(path, "read the agent's log", {"tailLines": "20"}).strip().splitlines()
+    path = f"{POD.path(running[0], NAMESPACE)}/log"
+    # The container is named, since a user may have put others beside it.
+    query = {"container": _CONTAINER, "tailLines": "20"}
+    lines = member.text(path, "read the agent's log", query).strip().splitlines()
     telling = [line for line in lines if any(word in line.lower() for word in _TROUBLE)]
     return f"the agent says: {member.redactor.text(telling[-1].strip())}" if telling else ""
 
 
-# What tower's agent logs when it cannot connect: tower v0.2.1 pkg/agent/agent.go.
-_TROUBLE = ("error", "unauthorized", "failed", "refused", "retrying", "denied")
+# What tower's agent logs when it cannot connect: tower v0.2.1 pkg/agent/agent.go L154-219. After each such line it says
+# that it is retrying, which tells nothing.
+_TROUBLE = ("error", "unauthorized", "failed", "refused", "denied")
 
 
 def _why(live: Object, wanted: Object) -> str:
@@ -238,7 +242,8 @@ def _changes(live: Object, wanted: Object) -> dict[str, Any]:
     merged = [_container(each, own) if each.get("name") == own["name"] else each for each in containers]
     if all(each.get("name") != own["name"] for each in containers):
         merged.append(own)
-    changes = missing_from(live, wanted) or {}
+    # The API server fills nothing into tolerations or names of Secrets, so a field too many is a difference.
+    changes = missing_from(live, wanted, whole_lists=True) or {}
     if merged != containers:
         changes = merge(changes, {"spec": {"template": {"spec": {"containers": merged}}}})
     return changes
@@ -255,13 +260,31 @@ def _container(live: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any
 
 
 def _command(live: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """The command that stands with our flags in it."""
+    """The command that stands with our flags in it, each once: the last one would count."""
     ours = {flag.partition("=")[0]: flag for flag in wanted[1:]}
     kept = []
     for word in live[1:]:
-        flag = ours.pop(word.partition("=")[0], word)
-        kept.append(flag if flag.startswith(tuple(f"{name}=" for name in _OWN_FLAGS)) else word)
+        name = word.partition("=")[0]
+        if name not in _OWN_FLAGS:
+            kept.append(word)
+        elif name in ours:
+            kept.append(ours[name])
+        ours.pop(name, None)
     return [wanted[0], *kept, *ours.values()]
+
+
+def _variable(name: str, value: str) -> dict[str, str]:
+    """An environment variable as the API server stores it: an empty value is left out."""
+    return {"name": name, "value": value} if value else {"name": name}
+
+
+def _is_agent(given: Any) -> bool:
+    """Whether a document is a Deployment that an agent can run by."""
+    try:
+        named = (given["kind"], given["metadata"]["name"], given["spec"]["template"]["spec"]["containers"][0]["name"])
+        return named == (DEPLOYMENT.kind, AGENT, _CONTAINER) and set(_OWN_FLAGS) <= _flags(given).keys()
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return False
 
 
 def _flags(deployment: Object) -> dict[str, str]:

@@ -154,8 +154,8 @@ class _Import:
         if wait_timeout is not None and config is not None and not self.host.planning:
             left = wait_timeout - (time.monotonic() - started)
             nodes = self._wait(written, connection, uid, config.jwt_secret, max(1.0, left))
-        if switching and (nodes is not None or self.host.planning):
-            connection.clear_former()
+        if nodes is not None or self.host.planning:
+            connection.clear_former(switching)
         return self._result(connection, uid, nodes)
 
     def _result(self, connection: Connection | None, uid: str, nodes: int | None) -> Result:
@@ -372,7 +372,10 @@ class _Import:
         if _type(live) != connection.field:
             # tower initialises a Cluster once; one that comes back to the agent connection must be able to be again.
             forgotten = without_conditions(live, "Initialized", "AgentAvailable")
-            switched = {"spec": {"connection": connection.switched()}}
+            switched: dict[str, Any] = {"spec": {"connection": connection.switched()}}
+            if CONNECTION_REASON in (live["metadata"].get("annotations") or {}):
+                # It speaks of the connection that `auto` had chosen, not of the user's.
+                switched["metadata"] = {"annotations": {CONNECTION_REASON: None}}
             return merge(merge(missing_from(live, wanted) or {}, switched), forgotten)
         changed = connection.changes(live)
         if changed:
@@ -395,7 +398,8 @@ class _Import:
             if cluster is None:
                 return Pending("somebody has deleted it", "Run this again.")
             for kind in connection.conditions:
-                problem = condition_problem(cluster, kind, since)
+                # tower writes AgentAvailable when an agent connects, and not when the Cluster's spec is changed.
+                problem = condition_problem(cluster, kind, connection.since() if kind == "AgentAvailable" else since)
                 if problem:
                     return self._pending(problem, connection, kind)
             seen = str((cluster.get("status") or {}).get("uid") or uid)

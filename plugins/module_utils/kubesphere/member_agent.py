@@ -87,6 +87,7 @@ class Agent:
         self._token = Secret(secrets.token_hex(32))  # tower's own generator can be predicted, and it keeps a given one
         self._since = ""
         self._standing: Object | None = None
+        self._evidence: reachability.Evidence | None = None
         if config is not None:
             found = options.proxy_address or proxy_address.in_force(host, config).address
             self.address = address.for_agent(found) if found else ""
@@ -137,11 +138,17 @@ class Agent:
             )
 
     def reached(self) -> reachability.Evidence:
-        """Whether the member reaches tower; weak evidence in a plan, and of a member that the play does not reach."""
-        if self.member is None:
-            return reachability.tower_from_here(self.address)
-        image = self.options.settings.image_for(self.image)
-        return reachability.tower_from_member(self.member, self.address, image, timeout=PROBE)
+        """Whether the member reaches tower; weak evidence in a plan, and of a member that the play does not reach.
+
+        It is tried once: the pod for it costs seconds.
+        """
+        if self._evidence is None:
+            if self.member is None:
+                self._evidence = reachability.tower_from_here(self.address)
+            else:
+                image = self.options.settings.image_for(self.image)
+                self._evidence = reachability.tower_from_member(self.member, self.address, image, timeout=PROBE)
+        return self._evidence
 
     def _check_reached(self) -> list[str]:
         evidence = self.reached()
@@ -205,7 +212,8 @@ class Agent:
             return cluster
         before, asked = len(self.member.journal), self.host.server_time
         standing = agent.ensure(self.member, self._standing, wanted, "connect it to the host")
-        if len(self.member.journal) > before:
+        # An agent whose pods stay does not connect anew.
+        if any(_template(each.before) != _template(each.after) for each in self.member.journal[before:]):
             self._since = asked
         if not self.member.planning and rollout.problem(standing):
             target = Target(DEPLOYMENT, agent.AGENT, NAMESPACE)
@@ -256,17 +264,18 @@ class Agent:
         """
         if condition(cluster, "AgentAvailable").get("status") == "True":
             return cluster
+        others = self._sharing_ports(cluster)
         for _dummy in range(_TRIES):
-            others = self._sharing_ports(cluster)
             if not others:
                 return cluster
             progress(f"{self.cluster_name}: has ports drawn anew, since {', '.join(others)} has the same")
-            forgotten = retry_on_conflict(
-                self._forget_ports, cluster, lambda: self.host.get(CLUSTER, self.cluster_name)
-            )
+            forgotten = retry_on_conflict(self._forget_ports, cluster, self._read)
             cluster = self._initialised(forgotten, deadline, progress)
+            others = self._sharing_ports(cluster)
+        if not others:
+            return cluster
         raise KubeError(
-            f"tower gave Cluster {self.cluster_name} ports that {', '.join(others)} has as well, {_TRIES} times",
+            f"tower gave Cluster {self.cluster_name} ports that {', '.join(others)} has as well, {_TRIES + 1} times",
             self.host.cluster,
             "Run this again.",
         )
@@ -304,8 +313,9 @@ class Agent:
         except KubeError as error:
             return str(error)
 
-    def clear_former(self) -> None:
+    def clear_former(self, switched: bool) -> None:
         """The direct connection leaves nothing."""
+        del switched
 
     def _know(self, token: Secret) -> None:
         for session in filter(None, (self.host, self.member)):
@@ -332,15 +342,24 @@ def manifest_of(host: Session, cluster_name: str, options: AgentOptions) -> Obje
             host.cluster,
             f"Import it first: kubesphere_connection: agent for {cluster_name}.",
         )
-    agent_connection = Agent(host, None, cluster_name, options, kubesphere_config.read(host))
+    token = Secret(str(connection["token"]))
+    host.redactor.add(token)
+    config = kubesphere_config.read(host)
+    if config is None:
+        raise Refused("KubeSphere is not installed here", host.cluster, "Install it first: playbook install.")
+    agent_connection = Agent(host, None, cluster_name, options, config)
     agent_connection.check(cluster)
-    return agent_connection.manifest(Secret(str(connection["token"])))
+    return agent_connection.manifest(token)
 
 
 def without_conditions(cluster: Object, *kinds: str) -> dict[str, Any]:
     """The merge patch that takes conditions from a Cluster; a list can only be written whole."""
     conditions = (cluster.get("status") or {}).get("conditions") or []
     return {"status": {"conditions": [each for each in conditions if each.get("type") not in kinds]}}
+
+
+def _template(deployment: Object | None) -> Any:
+    return ((deployment or {}).get("spec") or {}).get("template")
 
 
 def _ports(cluster: Object) -> set[int]:
