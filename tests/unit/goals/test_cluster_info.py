@@ -28,6 +28,7 @@ DEFAULTS = {
     "cluster_role": "member",
     "release": "v3.4.1",
     "connection": "direct",
+    "reachable": True,
     "configuration": None,
     "jwt_secret": None,
     "request_timeout": 1,
@@ -105,6 +106,36 @@ def test_a_way_that_is_none_is_a_problem_beside_others(options: dict[str, Any], 
     assert problems[1].startswith("kubesphere_connection is 'pigeon'")
     assert len(problems) == 2
     assert (seen["server"], seen["uid"], seen["installed"]) == (None, None, None)
+
+
+def test_a_member_that_the_play_does_not_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reach(*_arguments: Any) -> None:
+        raise AssertionError("it is not to be reached")
+
+    monkeypatch.setattr(cluster_info, "session", reach)
+    seen, problems = look(reachable=False, connection="agent", kubeconfig="/no/such/file")
+    assert problems == []
+    assert seen == {
+        "name": "one",
+        "cluster_role": "member",
+        "release": "v3.4.1",
+        "server": None,
+        "uid": None,
+        "installed": None,
+    }
+    assert look(reachable=False, cluster_role="host", connection="agent")[1] == [
+        "kubesphere_reachable is false, which goes with a member and kubesphere_connection: agent only"
+    ]
+
+
+@pytest.mark.parametrize(("connection", "number"), [("direct", 1), ("agent", 0), ("auto", 0)])
+def test_a_kubeconfig_counts_for_the_direct_connection_alone(
+    monkeypatch: pytest.MonkeyPatch, reached: FakeSession, connection: str, number: int
+) -> None:
+    monkeypatch.setattr(cluster_info, "kubeconfig_for_host", lambda *_arguments: config(user={}))
+    problems = look(connection=connection)[1]
+    assert problems == ["kubeconfig: it has neither a token nor a client certificate"] * number
+    assert reached.writes == [("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")]
 
 
 def test_a_server_that_does_not_answer() -> None:

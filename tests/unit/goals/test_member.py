@@ -1,25 +1,43 @@
 # Copyright (c) 2026, kubesphere.multicluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of what the modules member and member_info make of their options."""
+"""Tests of what the modules member, agent_manifest and member_info make of their options."""
 
 from __future__ import annotations
 
+import stat
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals import agent_manifest, member_info
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals import member as goal_of_member
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals import member_info
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.goal import Context
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube import documents
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import KubeError
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import Object
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.secret import Secret
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.session import Session
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere import fleet, member
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere import fleet, member, member_agent
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.agent import Settings, manifest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.result import Result
 
 from tests.unit.kube.test_connection import config
 
+AGENT: dict[str, Any] = {
+    "proxy_address": None,
+    "registry": None,
+    "pull_secrets": [],
+    "agent": {},
+    "agent_manifest_source": "collection",
+}
 PLAIN: dict[str, Any] = {
+    **AGENT,
     "kubeconfig": config(user={"token": "abc"}),
+    "connection": "direct",
+    "switch_connection": False,
+    "reachable": True,
+    "agent_manifest_path": None,
     "kubesphere_api_endpoint": None,
     "alias": None,
     "description": None,
@@ -34,6 +52,9 @@ PLAIN: dict[str, Any] = {
     "wait_timeout": 60,
 }
 HOST = {"name": "main", "host": "https://192.0.2.1:6443", "api_key": "def"}
+DEPLOYMENT = manifest(
+    "east", Secret("a-token-of-an-agent"), "http://192.0.2.9:8080", "kubesphere/tower:v0.2.1", Settings()
+)
 
 
 @pytest.fixture
@@ -41,14 +62,15 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What the domain is asked for."""
     made: list[tuple[Any, ...]] = []
 
-    def import_direct(
-        host: Session, one: Session, wanted: member.Wanted, *, wait_timeout: Any, progress: Any
+    def import_member(
+        host: Session, one: Session | None, wanted: member.Wanted, *, wait_timeout: Any, progress: Any
     ) -> Result:
         assert callable(progress)
-        made.append((host.cluster, one.cluster, wanted, wait_timeout))
-        return Result()
+        made.append((host.cluster, one.cluster if one else None, wanted, wait_timeout))
+        handed_over = wanted.agent.hand_over(DEPLOYMENT) if wanted.agent.hand_over and not one else None
+        return Result(data={"agent_manifest": handed_over})
 
-    monkeypatch.setattr(member, "import_direct", import_direct)
+    monkeypatch.setattr(member, "import_member", import_member)
     return made
 
 
@@ -81,15 +103,150 @@ def test_what_is_given_is_what_is_wanted(calls: list[tuple[Any, ...]]) -> None:
     ((host, one, wanted, timeout),) = calls
     assert (host, one, timeout) == ("main", "east", 60.0)
     assert {name: getattr(wanted, name) for name in words} == words
-    assert (wanted.name, wanted.kubesphere_api_endpoint, wanted.adopt) == ("east", "http://192.0.2.2:80", True)
+    assert (wanted.name, wanted.connection, wanted.switch, wanted.adopt) == ("east", "direct", False, True)
     assert (wanted.labels, wanted.annotations) == ({"a": "b"}, {"c": "d"})
-    assert wanted.kubeconfig["users"][0]["user"] == {"token": "of-its-own"}
+    assert wanted.direct.kubesphere_api_endpoint == "http://192.0.2.2:80"
+    assert wanted.direct.kubeconfig["users"][0]["user"] == {"token": "of-its-own"}
+    assert wanted.agent == member_agent.AgentOptions(settings=Settings(pull_secrets=[]))
 
 
 def test_without_a_wait(calls: list[tuple[Any, ...]]) -> None:
     goal_of_member.GOAL.run({**PLAIN, "host_cluster": HOST, "wait": False}, Context(cluster="one"))
     assert calls[0][3] is None
-    assert calls[0][2].kubesphere_api_endpoint == ""
+    assert calls[0][2].direct.kubesphere_api_endpoint == ""
+
+
+def test_what_is_said_of_an_agent(calls: list[tuple[Any, ...]]) -> None:
+    agent: dict[str, Any] = {
+        "image": "r.example.org/tower:v1",
+        "replicas": 2,
+        "environment": {"HTTPS_PROXY": "http://192.0.2.3:3128"},
+        "tolerations": [{"operator": "Exists"}],
+        "node_selector": {"a": "b"},
+    }
+    options = {
+        **PLAIN,
+        "host_cluster": HOST,
+        "connection": "auto",
+        "switch_connection": True,
+        "proxy_address": "http://192.0.2.9:8080",
+        "registry": "r.example.org:5000",
+        "pull_secrets": ["pull"],
+        "agent": agent,
+        "agent_manifest_source": "ks_apiserver",
+    }
+    goal_of_member.GOAL.run(options, Context(cluster="one"))
+    wanted = calls[0][2]
+    assert (wanted.connection, wanted.switch) == ("auto", True)
+    assert wanted.direct is not None
+    assert wanted.agent == member_agent.AgentOptions(
+        proxy_address="http://192.0.2.9:8080",
+        settings=Settings(registry="r.example.org:5000", pull_secrets=["pull"], **agent),
+        manifest_source="ks_apiserver",
+    )
+
+
+def test_the_agent_connection_takes_no_kubeconfig(calls: list[tuple[Any, ...]]) -> None:
+    options = {**PLAIN, "host_cluster": HOST, "connection": "agent", "member_kubeconfig": "/no/such/file"}
+    goal_of_member.GOAL.run(options, Context(cluster="one"))
+    ((_host, one, wanted, _timeout),) = calls
+    assert (one, wanted.direct) == ("one", None)
+
+
+class TestHandingOver:
+    """The manifest as a file, where the play does not reach the member."""
+
+    def run(self, path: Path, **context: Any) -> Result:
+        options = {
+            **PLAIN,
+            "kubeconfig": "/no/such/file",
+            "host_cluster": HOST,
+            "connection": "agent",
+            "reachable": False,
+            "agent_manifest_path": str(path),
+        }
+        return goal_of_member.GOAL.run(options, Context(cluster="east", **context))
+
+    @pytest.mark.usefixtures("calls")
+    def test_once(self, tmp_path: Path) -> None:
+        path = tmp_path / "new" / "east.yml"
+        found = self.run(path)
+        assert (found.changed, found.actions) == (True, [f"write {path}"])
+        assert found.data == {"agent_manifest": str(path)}
+        assert documents.load_one(path.read_text(), "it") == DEPLOYMENT
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert "a-token-of-an-agent" not in str((found.actions, found.diff, found.data))
+        again = self.run(path)
+        assert (again.changed, again.actions, again.diff) == (False, [], [])
+
+    @pytest.mark.usefixtures("calls")
+    def test_a_former_token_is_masked_as_well(self, tmp_path: Path) -> None:
+        path = tmp_path / "east.yml"
+        path.write_text("command: [--token=a-former-token, --name=east]\n")
+        found = self.run(path)
+        assert found.diff[0]["before"] == [{"command": ["--token=***", "--name=east"]}]
+
+    @pytest.mark.usefixtures("calls")
+    def test_check_mode_says_it_and_writes_nothing(self, tmp_path: Path) -> None:
+        path = tmp_path / "east.yml"
+        found = self.run(path, check_mode=True)
+        assert (found.changed, found.actions, found.data["agent_manifest"]) == (True, [f"write {path}"], str(path))
+        assert list(tmp_path.iterdir()) == []
+
+    def test_without_a_path_nobody_takes_it(self, calls: list[tuple[Any, ...]]) -> None:
+        goal_of_member.GOAL.run({**PLAIN, "host_cluster": HOST, "connection": "agent"}, Context(cluster="one"))
+        assert calls[0][2].agent.hand_over is None
+
+    def test_a_member_that_is_not_reached_takes_a_path(self) -> None:
+        assert goal_of_member.GOAL.rules == {"required_if": [("reachable", False, ("agent_manifest_path",))]}
+
+
+class TestAgentManifest:
+    """The module agent_manifest."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+        """What the domain is asked for."""
+        made: list[tuple[Any, ...]] = []
+
+        def manifest_of(host: Session, name: str, options: member_agent.AgentOptions) -> Object:
+            made.append((host.cluster, name, options))
+            host.redactor.add("a-token-of-an-agent")
+            return DEPLOYMENT
+
+        monkeypatch.setattr(member_agent, "manifest_of", manifest_of)
+        return made
+
+    def test_as_text(self, asked: list[tuple[Any, ...]]) -> None:
+        options = {**AGENT, "host_cluster": HOST, "path": None, "agent": {"replicas": 3}}
+        found = agent_manifest.GOAL.run(options, Context(cluster="east"))
+        assert asked == [("main", "east", member_agent.AgentOptions(settings=Settings(replicas=3, pull_secrets=[])))]
+        assert documents.load_one(found.data.pop("manifest"), "it") == DEPLOYMENT
+        assert found == Result(data={"name": "east", "path": None, "proxy_address": "http://192.0.2.9:8080"})
+
+    @pytest.mark.usefixtures("asked")
+    def test_as_a_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FOLDER", str(tmp_path))
+        options = {**AGENT, "host_cluster": HOST, "path": "$FOLDER/east.yml", "cluster_name": "east"}
+        found = agent_manifest.GOAL.run(options, Context())
+        path = tmp_path / "east.yml"
+        assert (found.changed, found.actions) == (True, [f"write {path}"])
+        assert found.data == {"name": "east", "path": str(path), "proxy_address": "http://192.0.2.9:8080"}
+        assert "a-token-of-an-agent" in path.read_text()
+        assert "a-token-of-an-agent" not in str(found)
+        assert not agent_manifest.GOAL.run(options, Context()).changed
+
+    @pytest.mark.usefixtures("asked")
+    def test_a_file_that_cannot_be_written(self, tmp_path: Path) -> None:
+        options = {**AGENT, "host_cluster": HOST, "path": str(tmp_path), "cluster_name": "east"}
+        with pytest.raises(KubeError, match=r"cannot be written: .*Is a directory") as caught:
+            agent_manifest.GOAL.run(options, Context())
+        assert caught.value.hint
+
+    def test_without_a_host(self, asked: list[tuple[Any, ...]]) -> None:
+        with pytest.raises(KubeError, match="it was not said how to reach the host"):
+            agent_manifest.GOAL.run({**AGENT, "host_cluster": None, "path": None}, Context(cluster="east"))
+        assert asked == []
 
 
 def test_member_info(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,25 +79,64 @@ class TestExpectations:
 
     def test_all_problems_at_once(self) -> None:
         bad = kubeconfig({"server": "https://127.0.0.1:6443"}, {"exec": {"command": "x"}})
-        wishes = Expected("One_1", "member", "v3.4.1", "pigeon", {"common": "x"}, "not; usable", bad)
-        found = expectation_problems(wishes)
+        wishes: dict[str, Any] = {"configuration": {"common": "x"}, "jwt_secret": "not; usable", "kubeconfig": bad}
+        found = expectation_problems(Expected("One_1", "member", "v3.4.1", "pigeon", **wishes))
         assert found[:3] == [
             *check_cluster_name("One_1"),
             "kubesphere_connection is 'pigeon': set it to direct, agent or auto",
             *check_jwt_secret("not; usable"),
         ]
-        assert [each.partition(": ")[0] for each in found[3:]] == [
+        # What is wrong with the kubeconfig counts once it is said that the connection is direct.
+        assert [each.partition(": ")[0] for each in found[3:]] == ["kubesphere_configuration"]
+        assert "not; usable" not in "".join(found)
+        direct = expectation_problems(Expected("One_1", "member", "v3.4.1", "direct", **wishes))
+        assert [direct[0], direct[1]] == [found[0], found[2]]
+        assert [each.partition(": ")[0] for each in direct[2:]] == [
             "kubeconfig",
             "kubeconfig",
             "kubesphere_configuration",
         ]
-        assert "not; usable" not in "".join(found)
 
-    @pytest.mark.parametrize("connection", ["agent", "auto"])
-    def test_connections_to_come(self, connection: str) -> None:
-        found = expectation_problems(expected(connection=connection))
-        assert len(found) == 1
-        assert found[0].startswith(f"kubesphere_connection is {connection}, which this version")
+    @pytest.mark.parametrize("connection", ["direct", "agent", "auto"])
+    @pytest.mark.parametrize("role", ["host", "member"])
+    def test_connections(self, role: str, connection: str) -> None:
+        assert expectation_problems(expected(role, connection=connection, kubeconfig=GOOD)) == []
+
+    @pytest.mark.parametrize(("connection", "number"), [("direct", 1), ("agent", 0), ("auto", 0)])
+    def test_a_kubeconfig_that_kubesphere_cannot_use(self, connection: str, number: int) -> None:
+        bad = kubeconfig(user={"exec": {"command": "x"}})
+        found = expectation_problems(expected(connection=connection, kubeconfig=bad))
+        assert [each.partition(" (exec)")[0] for each in found] == [
+            "kubeconfig: its credential comes from a plugin"
+        ] * number
+
+    @pytest.mark.parametrize(
+        ("connection", "letters", "fine"),
+        [("agent", 60, True), ("agent", 61, False), ("direct", 61, True), ("auto", 61, True)],
+    )
+    def test_a_name_that_a_service_is_named_after(self, connection: str, letters: int, fine: bool) -> None:
+        found = expectation_problems(Expected("m" * letters, "member", "v3.4.1", connection))
+        message = (
+            f"its name {'m' * letters} has {letters} letters; an agent connection takes 60 at most, since a Service is "
+            "named after it"
+        )
+        assert found == ([] if fine else [message])
+        assert expectation_problems(Expected("m" * letters, "host", "v3.4.1", connection)) == []
+
+    @pytest.mark.parametrize(
+        ("role", "connection", "fine"),
+        [
+            ("member", "agent", True),
+            ("member", "direct", False),
+            ("member", "auto", False),
+            ("host", "agent", False),
+            ("host", "direct", False),
+        ],
+    )
+    def test_what_the_play_need_not_reach(self, role: str, connection: str, fine: bool) -> None:
+        message = "kubesphere_reachable is false, which goes with a member and kubesphere_connection: agent only"
+        found = expectation_problems(expected(role, connection=connection, reachable=False))
+        assert found == ([] if fine else [message])
 
     def test_what_concerns_members_only(self) -> None:
         bad = kubeconfig(user={})
