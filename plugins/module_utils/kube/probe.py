@@ -52,6 +52,7 @@ def get(url: str, timeout: float, *, verify: bool = True) -> Answer:
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     pool = urllib3.PoolManager(ssl_context=context)
     try:
         response = pool.request(

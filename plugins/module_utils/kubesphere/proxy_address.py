@@ -48,6 +48,7 @@ _LOOK = 5.0  # seconds between looks at the Service's events
 _RELOAD = 5.0  # seconds in which ks-apiserver may take up a change by itself before it is restarted
 _RELOAD_LOOK = 0.5
 _RESTARTED = 300.0  # seconds until ks-apiserver has to be back
+_SILENCE = "nobody has said anything of it: is there a load balancer controller"
 _HINT = (
     "Set kubesphere_proxy_address to an address at which the members reach it, or kubesphere_proxy_source to node_port."
 )
@@ -399,20 +400,25 @@ class _ProxyAddress:
             )
             return service
 
+        timeout = self.wait_timeout if self.wanted.required else self._left_to_wait(service)
+        if timeout <= 0:
+            since = service["metadata"].get("creationTimestamp")
+            told = f"its EXTERNAL-IP is pending since {since}; {_events(self.host, service) or _SILENCE}"
+            raise Refused(f"there is no proxy address: {title} is of type {kind}, and {told}", self.host.cluster, _HINT)
+
         def evaluate(now: Object | None) -> Outcome[Object]:
             if now is None:
                 return Pending(f"{title} does not exist", _HINT, _LOOK)
             if _ingress(now):
                 return Done(now)
-            told = _events(self.host, now) or "nobody has said anything of it: is there a load balancer controller?"
-            return Pending(f"its EXTERNAL-IP is pending; {told}", _HINT, _LOOK)
+            return Pending(f"its EXTERNAL-IP is pending; {_events(self.host, now) or _SILENCE}", _HINT, _LOOK)
 
         return wait(
             self.host,
             Target(SERVICE, TOWER, NAMESPACE),
             evaluate,
             goal=f"{title} has an address of its load balancer",
-            timeout=self.wait_timeout if self.wanted.required else self._left_to_wait(service),
+            timeout=timeout,
             start=service,
             progress=self.progress,
         )

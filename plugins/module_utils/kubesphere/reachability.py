@@ -31,6 +31,12 @@ _HEALTH, _HEALTHY = "/health", "OK"
 
 _HTTP_ANSWER = re.compile(r"server returned error: (?P<status>HTTP/\S+ .*)")
 _UNTRUSTED = re.compile(r"certificate verif|cert(?:ificate)? verify failed|unable to get local issuer", re.IGNORECASE)
+# An image of the user's own may have GNU's wget, which with -q says nothing but its exit status.
+_GNU_STATUS = {
+    4: "network failure",
+    5: "certificate verify failed",
+    8: "server returned error: HTTP/1.1 with another status than 200",
+}
 _ONLY_ITS_NAME = re.compile(r"^(?:wget|ssl_client): ")
 
 
@@ -76,7 +82,7 @@ def tower_from_member(
     place = f"a pod in {member.cluster}"
     if ended.succeeded:
         return _judge(address, ended.output, "", place)
-    return _judge(address, "", ended.output or f"wget ended with status {ended.exit_code}", place)
+    return _judge(address, "", _said(ended), place)
 
 
 def tower_from_here(address: str, timeout: float = _ONE_TRY) -> Evidence:
@@ -118,11 +124,10 @@ def api_server_from_host(
     except KubeError as error:
         return _weaker(_api_server_from_here(server), f"a pod in {host.cluster} could not try: {error.message}")
     place = f"a pod in {host.cluster}"
-    answer = _HTTP_ANSWER.search(ended.output)
+    answer = _HTTP_ANSWER.search(_said(ended))
     if ended.succeeded or answer:
         return Evidence(True, place, f"{server} answers{f' ({answer.group(1).strip()})' if answer else ''}")
-    told = _in_short(ended.output) or f"wget ended with status {ended.exit_code}"
-    return Evidence(False, place, f"{server} does not answer: {told}")
+    return Evidence(False, place, f"{server} does not answer: {_in_short(_said(ended))}")
 
 
 def _api_server_from_here(server: str) -> Evidence:
@@ -130,6 +135,11 @@ def _api_server_from_here(server: str) -> Evidence:
     if answer.problem:
         return Evidence(False, HERE, f"{server} does not answer: {answer.problem}", weak=True)
     return Evidence(True, HERE, f"{server} answers", weak=True)
+
+
+def _said(ended: jobs.Ended) -> str:
+    """What wget said of its failure."""
+    return ended.output or _GNU_STATUS.get(ended.exit_code or 0, "") or f"wget ended with status {ended.exit_code}"
 
 
 def _weaker(evidence: Evidence, why: str) -> Evidence:

@@ -182,6 +182,13 @@ class TestClusterConfiguration:
         [
             ("v3.4.1", "boss", {}, "multicluster.clusterRole"),
             ("v3.4.1", "member", {"proxy_address": "http://192.0.2.1:80"}, "multicluster"),
+            ("v3.4.1", "host", {"proxy_address": "192.0.2.1:80"}, "multicluster.proxyPublishAddress"),
+            (
+                "v3.4.1",
+                "host",
+                {"values": {"multicluster": {"proxyPublishAddress": "http://localhost"}}},
+                "multicluster.proxyPublishAddress",
+            ),
             ("v3.4.1", "host", {"host_cluster_name": "Hub"}, "multicluster.hostClusterName"),
             ("v3.1.1", "host", {"host_cluster_name": "hub"}, "multicluster.hostClusterName"),
         ],
@@ -190,6 +197,12 @@ class TestClusterConfiguration:
         with pytest.raises(ConfigurationError) as error:
             cluster_configuration(find(tag), role, **settings)
         assert error.value.path == path
+
+    def test_address_that_stands_or_is_a_members_is_not_looked_at(self) -> None:
+        base = {"multicluster": {"proxyPublishAddress": "http://localhost"}}
+        assert cluster_configuration(NEWEST, "host", SECRET, base=base)
+        assert cluster_configuration(NEWEST, "member", values=base)
+        assert cluster_configuration(NEWEST, "host", values={"multicluster": {"proxyPublishAddress": ""}})
 
     def test_the_fixed_name_of_old_hosts_is_not_written(self) -> None:
         spec = cluster_configuration(find("v3.1.1"), "host", host_cluster_name="host")["spec"]

@@ -514,7 +514,7 @@ class TestNodePort:
     def test_refusal_of_the_api_server(self, said: str, told: str) -> None:
         session = host()
 
-        def patched(_live: Object, _changes: Object, _reason: str = "", *, guarded: bool = False) -> Object:
+        def patched(live: Object, changes: Object, reason: str = "", *, guarded: bool = False) -> Object:  # noqa: ARG001
             assert guarded
             raise Invalid(said, "one", status=422)
 
@@ -563,7 +563,7 @@ class TestConfigMap:
         assert not run(session, address=ADDRESS, store="config_map").changed
 
     def test_plan_foretells_the_run(self) -> None:
-        wanted = {"address": ADDRESS, "store": "config_map"}
+        wanted: dict[str, Any] = {"address": ADDRESS, "store": "config_map"}
         planned, done = run(host(planning=True), **wanted), run(host(), **wanted)
         assert (planned.actions, planned.diff) == (done.actions, done.diff)
 

@@ -80,6 +80,9 @@ def test_tower_is_asked_from_a_pod_with_the_agents_image(cluster: Cluster) -> No
         (failed("wget: bad address 'tower.example.com'\n"), "does not answer: bad address 'tower.example.com'"),
         (failed("wget: download timed out\n"), "does not answer: download timed out"),
         (failed(""), "does not answer: wget ended with status 1"),
+        (jobs.Ended(False, 4, ""), "does not answer: network failure"),
+        (jobs.Ended(False, 5, ""), "is not trusted: certificate verify failed"),
+        (jobs.Ended(False, 8, ""), "answers, but is not tower: /health gives HTTP/1.1 with another status"),
         (
             failed(
                 "ssl_client: tower.example.com: certificate verification failed: self signed certificate\n"
@@ -156,6 +159,8 @@ def test_from_here(cluster: Cluster, page: probe.Answer, reached: bool, detail: 
         (failed("wget: server returned error: HTTP/1.1 401 Unauthorized"), True),
         (failed("wget: server returned error: HTTP/1.1 403 Forbidden"), True),
         (failed("wget: can't connect to remote host (10.0.0.2): No route to host"), False),
+        (jobs.Ended(False, 8, ""), True),
+        (jobs.Ended(False, 4, ""), False),
         (failed(""), False),
     ],
 )

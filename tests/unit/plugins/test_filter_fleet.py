@@ -35,6 +35,13 @@ def test_a_list_for_people() -> None:
     assert listed({}) == "0 problems found:"
 
 
+def test_a_proxy_address_has_its_port() -> None:
+    url = FILTERS["proxy_url"]
+    assert url("https://tower.example.com/") == "https://tower.example.com:443"
+    assert url("tower.example.com") == "tower.example.com"  # refused elsewhere, with the reason
+    assert url(8080) == 8080
+
+
 def test_a_table() -> None:
     host = {
         "name": "host",
