@@ -94,6 +94,8 @@ options:
     type: int
     default: 300
 notes:
+  - As for Kubernetes itself, a container without a readiness probe is available as soon as it runs, even if it crashes
+    a moment later, unless its workload sets C(minReadySeconds).
   - Pods of a StatefulSet below the partition of its update strategy keep running. With O(wait=false), so do all pods of
     a workload with the strategy C(OnDelete). A warning says so.
 seealso:
