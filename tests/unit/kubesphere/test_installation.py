@@ -23,7 +23,6 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
     cluster_configuration,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.installation import (
-    Refused,
     Wanted,
     install,
 )
@@ -39,6 +38,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
     NAMESPACE,
     RUN_BEFORE,
 )
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.refusals import Refused
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.releases import find
 
 from tests.unit.fakes import Clock, FakeSession, item
@@ -185,7 +185,9 @@ class TestFirst:
         session = FakeSession()
         with pytest.raises(ConfigurationError):
             install(session, member(configuration={"common": "x"}))
-        with pytest.raises(Refused, match="objects of kind Lease, apiVersion coordination.k8s.io/v1, are not supported"):
+        with pytest.raises(
+            Refused, match="objects of kind Lease, apiVersion coordination.k8s.io/v1, are not supported"
+        ):
             manifest = [
                 *installer_objects(find("v3.4.1")),
                 {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "x"}},

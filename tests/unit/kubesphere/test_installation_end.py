@@ -11,7 +11,6 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.error
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import CONFIG_MAP, DEPLOYMENT
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.secret import Secret
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.installation import (
-    Refused,
     Wanted,
     await_installed,
     install,
@@ -22,6 +21,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
     INSTALLER,
     NAMESPACE,
 )
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.refusals import Refused
 
 from tests.unit.fakes import Clock, FakeSession
 from tests.unit.kubesphere.test_installation import SECRET, cluster, config, log, member, spec_of, standing

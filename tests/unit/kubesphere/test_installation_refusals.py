@@ -8,11 +8,11 @@ from __future__ import annotations
 import pytest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.secret import Secret
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.installation import (
-    Refused,
     Wanted,
     install,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.installed import Installed, unfinished
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.refusals import Refused
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.releases import RELEASES
 
 from tests.unit.kubesphere.test_installation import SECRET, cluster, config, member, spec_of, standing

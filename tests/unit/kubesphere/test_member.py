@@ -12,7 +12,6 @@ import pytest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import WaitTimeout
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import CONFIG_MAP, Object
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import NAMESPACE as NAMESPACE_KIND
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.installation import Refused
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.member import Wanted, import_member
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.member_direct import DirectOptions
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.names import (
@@ -20,6 +19,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
     HOST_LABEL,
     NAMESPACE,
 )
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.refusals import Refused
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.result import Result
 
 from tests.unit.fakes import FakeSession, item
