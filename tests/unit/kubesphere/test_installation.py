@@ -186,7 +186,7 @@ class TestFirst:
         with pytest.raises(ConfigurationError):
             install(session, member(configuration={"common": "x"}))
         with pytest.raises(
-            Refused, match="objects of kind Lease, apiVersion coordination.k8s.io/v1, are not supported"
+            Refused, match=r"objects of kind Lease, apiVersion coordination.k8s.io/v1, are not supported"
         ):
             manifest = [
                 *installer_objects(find("v3.4.1")),
