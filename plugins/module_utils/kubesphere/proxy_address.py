@@ -217,6 +217,7 @@ class _ProxyAddress:
         address, source, service = self._choose(current, service)
         if not address:
             return self._result(self._offer(service), "", source, current.source)
+        current = _in_force(config, service)  # a load balancer may have been waited for
         if self._is_to_be_set(address, source, current, standing):
             self._publish(address, standing)
             self._set_now, current = True, InForce(address, "proxyPublishAddress")

@@ -298,8 +298,9 @@ class TestLoadBalancer:
         session = host()
         clock.on_sleep = lambda: clock.now > 20 and session.put(tower("LoadBalancer", {"ip": "203.0.113.1"}))
         found = run(session)
-        assert found.data["address"] == "http://203.0.113.1:8080"
+        assert (found.data["address"], found.data["published"]) == ("http://203.0.113.1:8080", False)
         assert 20 < clock.now < 40
+        assert session.writes == []
 
     def test_pending_for_ever_ends_with_the_events(self, clock: Clock) -> None:
         event = item(EVENT, "e", NAMESPACE, reason="SyncLoadBalancerFailed", message="no address is free.")
