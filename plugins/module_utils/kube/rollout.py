@@ -207,7 +207,8 @@ def words(session: Session, workload: Object) -> str:
     """
     if found := worst_pod(session, workload):
         return found
-    return next((str(each.get("message") or "") for each in _conditions(workload, "ReplicaFailure")), "")
+    failures = [each for each in _conditions(workload, "ReplicaFailure") if each.get("status") == "True"]
+    return str(failures[0].get("message") or "") if failures else ""
 
 
 def unavailable(session: Session, namespace: str, names: Iterable[str]) -> str:

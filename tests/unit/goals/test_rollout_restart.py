@@ -93,6 +93,14 @@ def test_no_reason_no_restart(session: FakeSession) -> None:
     assert result.data["workloads"][0]["why"] == "there is no reason"
 
 
+def test_a_reason_is_taken_as_it_is_given(session: FakeSession) -> None:
+    put(session, workload())
+    given = options(workloads=[{"name": "w"}], reasons=[{"text": "a", "since": "2026-11-22T13:06:00+01:00"}])
+    with pytest.raises(KubeError, match="the reason 'a' is of 2026-11-22T12:06:00Z"):
+        GOAL.run(given, Context())
+    assert session.writes == []
+
+
 def test_a_warning_names_the_cluster(session: FakeSession) -> None:
     put(session, workload(STATEFUL_SET, ON_DELETE))
     given = options(workloads=[{"kind": "StatefulSet", "name": "w"}], wait=False)

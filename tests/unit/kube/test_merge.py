@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.merge import (
     merge_patch,
     missing_from,
+    patch_between,
     plain_copy,
     same,
 )
@@ -22,6 +23,12 @@ NAMES = st.sampled_from("abc")
 SCALARS = st.sampled_from([None, True, False, 0, 1, 1.0, "", "x", "y"])
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=3))
 OBJECTS = st.dictionaries(NAMES, JSON, max_size=3)
+# As an API server stores them: it keeps no null.
+KEPT = st.recursive(
+    st.sampled_from([True, False, 0, 1, "", "x"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=3),
+)
+STORED = st.dictionaries(NAMES, KEPT, max_size=3)
 
 
 @given(OBJECTS, OBJECTS, st.booleans())
@@ -101,3 +108,17 @@ def test_a_plain_copy_has_plain_mappings_and_lists() -> None:
     copied = plain_copy(Mapping(a=(1, Mapping(b="c"))))
     assert copied == {"a": [1, {"b": "c"}]}
     assert [type(copied), type(copied["a"]), type(copied["a"][1])] == [dict, list, dict]
+
+
+@given(STORED, STORED)
+def test_the_patch_between_two_makes_one_of_the_other(live: Any, wanted: Any) -> None:
+    before = copy.deepcopy((live, wanted))
+    patch = patch_between(live, wanted)
+    assert same(merge_patch(live, patch or {}), wanted)
+    assert (patch is None) == same(live, wanted)
+    assert (live, wanted) == before
+
+
+def test_the_patch_between_two_names_what_differs_only() -> None:
+    live = {"a": {"b": 1, "c": 2}, "d": [1, 2], "e": 1}
+    assert patch_between(live, {"a": {"b": 1}, "d": [1], "e": 1, "f": {}}) == {"a": {"c": None}, "d": [1], "f": {}}
