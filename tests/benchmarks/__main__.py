@@ -8,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tests.benchmarks import table
 from tests.benchmarks.bench import Bench, BenchmarkError, as_data, machine
-from tests.benchmarks.fleet import Fleet, FleetError
+from tests.benchmarks.fleet import CONNECTIONS, Fleet, FleetError
 from tests.benchmarks.tools import TOOLS, Tool
 from tests.prepare import ROOT
 from tests.sandbox.binaries import PreparationError
@@ -40,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tools", type=_tools, default=list(TOOLS.values()), help=f"of {','.join(TOOLS)} (default: all)"
     )
+    parser.add_argument(
+        "--connections", type=_connections, default=list(CONNECTIONS), help=f"of {','.join(CONNECTIONS)} (default: all)"
+    )
     parser.add_argument("--state", type=Path, default=ROOT / "build" / "bench", help="state folder of the sandbox")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json", help="file for all numbers")
     return parser
@@ -53,10 +57,18 @@ def _numbers(text: str) -> list[int]:
 
 
 def _tools(text: str) -> list[Tool]:
-    unknown = [name for name in text.split(",") if name not in TOOLS]
-    if unknown:
-        raise argparse.ArgumentTypeError(f"no tool {', '.join(unknown)}: take some of {', '.join(TOOLS)}")
-    return [TOOLS[name] for name in dict.fromkeys(text.split(","))]
+    return [TOOLS[name] for name in _some(text, "tool", TOOLS)]
+
+
+def _connections(text: str) -> list[str]:
+    return _some(text, "connection", CONNECTIONS)
+
+
+def _some(text: str, what: str, known: Collection[str]) -> list[str]:
+    names = list(dict.fromkeys(text.split(",")))
+    if unknown := [name for name in names if name not in known]:
+        raise argparse.ArgumentTypeError(f"no {what} {', '.join(unknown)}: take some of {', '.join(known)}")
+    return names
 
 
 def _versions(fleet: Fleet, tools: list[Tool]) -> dict[str, str]:
@@ -85,9 +97,10 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         for members in options.members:
             sandbox = Sandbox(options.state, names_for(members), say=_say)
             sandbox.up()
-            fleet = Fleet(sandbox, work)
-            bench.install(fleet)
-            bench.compare(fleet, options.tools, options.repeat)
+            fleets = [Fleet(sandbox, work / connection, connection) for connection in options.connections]
+            bench.install(fleets[0])
+            for fleet in fleets:
+                bench.compare(fleet, options.tools, options.repeat)
         versions = _versions(fleet, options.tools)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -34,6 +34,7 @@ class Sample:
 
     Attributes:
         tool: its name.
+        connection: how the members are connected; it plays no part in ``INSTALL``.
         members: number of members.
         step: what it did, ``FIRST`` for example.
         round: number of the repetition, from 0.
@@ -44,6 +45,7 @@ class Sample:
     """
 
     tool: str
+    connection: str
     members: int
     step: str
     round: int
@@ -85,18 +87,19 @@ class Bench:
 
         Args:
             fleet: one with KubeSphere.
-            tools: they.
+            tools: they; those that cannot make the fleet's connection are left out.
             repeat: number of rounds.
 
         Raises:
             BenchmarkError: a tool failed, or two of them came to different ends.
         """
-        for each in tools:
+        able = [each for each in tools if fleet.connection in each.connections]
+        for each in able:
             # Not counted: caches of discovery and of compiled modules are filled, and KubeSphere has seen every member.
             self._import(fleet, each)
         ends = {}
         for number in range(repeat):
-            for each in tools:
+            for each in able:
                 fleet.reset()
                 self.measure(fleet, each, FIRST, number)
                 ends[each.name] = fleet.user_owned()
@@ -111,16 +114,16 @@ class Bench:
         Raises:
             BenchmarkError: the tool failed.
         """
-        self._say(f"{len(fleet.members)} members, round {number + 1}: {tool.name}, {step}")
+        self._say(f"{len(fleet.members)} members, {fleet.connection}, round {number + 1}: {tool.name}, {step}")
         load, marks = os.getloadavg()[0], fleet.marks()
         usage = self._run(fleet, tool)
         host, member = fleet.requests([fleet.host], marks), fleet.requests(fleet.members.values(), marks)
-        sample = Sample(tool.name, len(fleet.members), step, number, usage, host, member, load)
+        sample = Sample(tool.name, fleet.connection, len(fleet.members), step, number, usage, host, member, load)
         self.samples.append(sample)
         return sample
 
     def _import(self, fleet: Fleet, tool: Tool) -> None:
-        self._say(f"{len(fleet.members)} members: {tool.name}, to warm up")
+        self._say(f"{len(fleet.members)} members, {fleet.connection}: {tool.name}, to warm up")
         fleet.reset()
         self._run(fleet, tool)
 

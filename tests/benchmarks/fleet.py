@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -20,6 +21,18 @@ from tests.sandbox.sandbox import Sandbox
 
 CLUSTERS = "/apis/cluster.kubesphere.io/v1alpha1/clusters"
 _FEDERATED = "/apis/core.kubefed.io/v1beta1/namespaces/kube-federation-system/kubefedclusters"
+_SYSTEM = "namespaces/kubesphere-system"
+_SERVICES = f"/api/v1/{_SYSTEM}/services"
+_PODS = f"/api/v1/{_SYSTEM}/pods"
+_AGENT_NAME = "cluster-agent"
+_AGENT = f"/apis/apps/v1/{_SYSTEM}/deployments/{_AGENT_NAME}"
+
+DIRECT, AGENT = "direct", "agent"
+CONNECTIONS = (DIRECT, AGENT)
+"""How the members are connected, as the inventory says it."""
+
+_READY = {DIRECT: ("Federated", "Ready"), AGENT: ("Initialized", "AgentAvailable", "Federated", "Ready")}
+"""Conditions that an imported member has."""
 
 _RESET_DEADLINE = 60.0
 _POLL = 0.05
@@ -63,21 +76,25 @@ class Requests:
 
 
 class Fleet:
-    """A host and its members.
+    """A host and its members, to be connected in one way.
 
     Attributes:
+        connection: the way, of CONNECTIONS.
         host: the host.
         members: the members, by name.
         inventory: inventory for Ansible, as a user of the collection writes it.
         table: the same for shell scripts: name, kubeconfig, region, group and provider, separated by tabs.
     """
 
-    def __init__(self, sandbox: Sandbox, folder: Path, host: str = "host") -> None:
+    def __init__(self, sandbox: Sandbox, folder: Path, connection: str = DIRECT, host: str = "host") -> None:
         """Describe the fleet that a running sandbox is, and write its inventory.
+
+        For agents the host gets a load balancer, which gives tower an address.
 
         Args:
             sandbox: it; one cluster is the host, all others are members.
             folder: for the inventory.
+            connection: how the members are to be connected.
             host: name of the host.
 
         Raises:
@@ -87,12 +104,15 @@ class Fleet:
         if network is None:
             raise FleetError(f"no sandbox is up in {sandbox.state}")
         self._machine = network.machine
+        self.connection = connection
         self.host = sandbox[host]
         self.members = {name: cluster for name, cluster in sandbox.clusters.items() if name != host}
         self.inventory = folder / "inventory.yml"
         self.table = folder / "members.tsv"
         folder.mkdir(parents=True, exist_ok=True)
         self._write_inventory()
+        if connection == AGENT:
+            _give_addresses(self.host)
 
     @property
     def clusters(self) -> list[Cluster]:
@@ -100,17 +120,18 @@ class Fleet:
         return [self.host, *self.members.values()]
 
     def reset(self) -> None:
-        """Take the members out of the host, and wait until its controller has cleaned up after them.
+        """Take the members out of the host, however they are connected, and wait until nothing is left of that.
 
         Raises:
-            FleetError: it has not within a minute.
+            FleetError: something is, after a minute.
         """
-        for name in self.members:
+        for name, member in self.members.items():
             self.host.api.delete(f"{CLUSTERS}/{name}")
+            member.api.delete(_AGENT)
         deadline = time.monotonic() + _RESET_DEADLINE
-        while left := [path for path in (CLUSTERS, _FEDERATED) if self._mentions_members(path)]:
+        while left := self._left():
             if time.monotonic() > deadline:
-                raise FleetError(f"after {_RESET_DEADLINE:.0f} s the host still has members under {' and '.join(left)}")
+                raise FleetError(f"after {_RESET_DEADLINE:.0f} s there still is {', '.join(left)}")
             time.sleep(_POLL)
 
     def user_owned(self) -> dict[str, Object]:
@@ -120,7 +141,7 @@ class Fleet:
             FleetError: a member is not imported, or not Ready.
         """
         clusters = {each["metadata"]["name"]: each for each in self.host.api.get(CLUSTERS)["items"]}
-        return {name: _user_owned(name, clusters.get(name)) for name in self.members}
+        return {name: self._user_owned(member, clusters.get(name)) for name, member in self.members.items()}
 
     def marks(self) -> dict[str, int]:
         """The end of every cluster's audit log now."""
@@ -154,14 +175,46 @@ class Fleet:
         }
         return list(found.values())
 
-    def _mentions_members(self, collection: str) -> bool:
-        listed = self.host.api.find(collection) or {}
-        return any(each["metadata"]["name"] in self.members for each in listed.get("items", []))
+    def _left(self) -> list[str]:
+        """What is left of imports: on the host, and of agents, whose pods go some time after their Deployment."""
+        own = {*self.members, *(f"mc-{name}" for name in self.members)}
+        found = [
+            f"{path}/{name} on {self.host.name}"
+            for path in (CLUSTERS, _FEDERATED, _SERVICES)
+            for name in _names(self.host, path)
+            if name in own
+        ]
+        for member in self.members.values():
+            agents = [name for name in _names(member, _PODS) if name.startswith(f"{_AGENT_NAME}-")]
+            found += [f"{_PODS}/{name} on {member.name}" for name in agents]
+        return found
+
+    def _user_owned(self, member: Cluster, cluster: Object | None) -> Object:
+        if cluster is None:
+            raise FleetError(f"{member.name} is not imported")
+        conditions = {each["type"]: each["status"] for each in cluster.get("status", {}).get("conditions", [])}
+        if any(conditions.get(kind) != "True" for kind in _READY[self.connection]):
+            raise FleetError(f"{member.name} is imported and not Ready: {conditions}")
+        metadata, spec = cluster["metadata"], cluster["spec"]
+        annotations = {key: value for key, value in metadata.get("annotations", {}).items() if key != _LAST_APPLIED}
+        owned = {
+            "labels": metadata.get("labels", {}),
+            "annotations": annotations,
+            "enable": spec.get("enable"),
+            "joinFederation": spec.get("joinFederation"),
+            "provider": spec.get("provider"),
+            "connection": spec["connection"]["type"],
+        }
+        # The kubeconfig of a member with an agent is tower's, and another one after each import.
+        return {**owned, **(_agent(member) if self.connection == AGENT else _credential(spec["connection"]))}
 
     def _write_inventory(self) -> None:
         content = {
             "kubesphere_host": _hosts([self.host]),
-            "kubesphere_members": {**_hosts(self.members.values()), "vars": _INVENTORY_VARIABLES},
+            "kubesphere_members": {
+                **_hosts(self.members.values()),
+                "vars": {**_INVENTORY_VARIABLES, "kubesphere_connection": self.connection},
+            },
         }
         self.inventory.write_text(yaml.safe_dump(content, sort_keys=False))
         values = [_INVENTORY_VARIABLES[f"kubesphere_{key}"] for key in ("region", "group", "provider")]
@@ -178,22 +231,29 @@ def _hosts(clusters: Iterable[Cluster]) -> dict[str, Any]:
     return {"hosts": {cluster.name: {"kubesphere_kubeconfig": str(cluster.kubeconfig)} for cluster in clusters}}
 
 
-def _user_owned(name: str, cluster: Object | None) -> Object:
-    if cluster is None:
-        raise FleetError(f"{name} is not imported")
-    conditions = {each["type"]: each["status"] for each in cluster.get("status", {}).get("conditions", [])}
-    if conditions.get("Ready") != "True" or conditions.get("Federated") != "True":
-        raise FleetError(f"{name} is imported and not Ready: {conditions}")
-    metadata, spec = cluster["metadata"], cluster["spec"]
-    kubeconfig = yaml.safe_load(base64.b64decode(spec["connection"]["kubeconfig"]))
-    annotations = {key: value for key, value in metadata.get("annotations", {}).items() if key != _LAST_APPLIED}
-    return {
-        "labels": metadata.get("labels", {}),
-        "annotations": annotations,
-        "enable": spec.get("enable"),
-        "joinFederation": spec.get("joinFederation"),
-        "provider": spec.get("provider"),
-        "connection": spec["connection"]["type"],
-        "server": kubeconfig["clusters"][0]["cluster"],
-        "credential": kubeconfig["users"][0]["user"],
-    }
+def _names(cluster: Cluster, collection: str) -> list[str]:
+    listed = cluster.api.find(collection) or {}
+    return [each["metadata"]["name"] for each in listed.get("items", [])]
+
+
+def _credential(connection: Object) -> Object:
+    """How the host reaches a direct member, and as whom."""
+    kubeconfig = yaml.safe_load(base64.b64decode(connection["kubeconfig"]))
+    return {"server": kubeconfig["clusters"][0]["cluster"], "credential": kubeconfig["users"][0]["user"]}
+
+
+def _agent(member: Cluster) -> Object:
+    """The agent that a member runs, but for its token, which is another one after each import."""
+    spec = member.api.get(_AGENT)["spec"]
+    for container in spec["template"]["spec"]["containers"]:
+        container["command"] = [word for word in container["command"] if not word.startswith("--token=")]
+    return {"agent": spec}
+
+
+def _give_addresses(host: Cluster) -> None:
+    """Have Services of type LoadBalancer given an address, as by a cloud; what else is steered stays."""
+    path = host.state / "standin.json"
+    knobs = json.loads(path.read_text()) if path.exists() else {}
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps({**knobs, "cloud": {"address": "auto"}}))
+    partial.rename(path)

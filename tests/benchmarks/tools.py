@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.benchmarks.fleet import Fleet
+from tests.benchmarks.fleet import CONNECTIONS, DIRECT, Fleet
 from tests.check.command import environment, tool
 from tests.prepare import ROOT
 from tests.sandbox import binaries
@@ -29,10 +29,11 @@ class Tool(ABC):
 
     Attributes:
         name: as tables call it.
-        compared: names of the steps that all tools have are ``first import`` and ``second run``.
+        connections: the connections that it can make.
     """
 
     name: str
+    connections: tuple[str, ...] = CONNECTIONS
 
     def prepare(self) -> None:  # noqa: B027 - most have nothing to prepare
         """Fetch what is missing.
@@ -78,7 +79,7 @@ class Ours(Tool):
 
 
 class Kubectl(Tool):
-    """A shell script with kubectl."""
+    """Shell scripts with kubectl, one for each connection."""
 
     name = "kubectl"
 
@@ -121,13 +122,15 @@ class Kubectl(Tool):
 
     def command(self, fleet: Fleet) -> list[str | Path]:
         """The script, for all members at a time."""
-        return [_PEERS / "kubectl" / "import.sh", fleet.host.kubeconfig, fleet.table, str(len(fleet.members))]
+        script = _PEERS / "kubectl" / f"{fleet.connection}.sh"
+        return [script, fleet.host.kubeconfig, fleet.table, str(len(fleet.members))]
 
 
 class KubernetesCore(Tool):
     """A playbook with the modules of kubernetes.core."""
 
     name = "kubernetes.core"
+    connections = (DIRECT,)
 
     def prepare(self) -> None:
         """Take the collection out of PyPI's package, once per machine."""
