@@ -27,7 +27,7 @@ def _up(options: argparse.Namespace) -> int:
     if kubeconfigs:
         brought.up(options.state, kubeconfigs, _say)
     else:
-        Sandbox(options.state, names_for(options.members), say=_say).up()
+        Sandbox(options.state, names_for(options.members), say=_say, behind_nat=options.behind_nat).up()
     return 0
 
 
@@ -68,7 +68,11 @@ def _exec(options: argparse.Namespace) -> int:
 def _cut(options: argparse.Namespace) -> int:
     first = _named(options, options.first)
     if options.second == "machine":
+        if options.one_way:
+            raise SandboxError("--one-way is for two clusters; the machine is cut off both ways")
         first.cut_from_machine()
+    elif options.one_way or options.reject:
+        first.cut_way_to(_named(options, options.second), reject=options.reject)
     else:
         first.cut(_named(options, options.second))
     return 0
@@ -108,18 +112,31 @@ def _parser() -> argparse.ArgumentParser:
 
     up = command("up", _up, "start a host and its members, and leave them running")
     up.add_argument("--members", type=int, default=2, help="number of members (default: %(default)s)")
+    up.add_argument(
+        "--behind-nat",
+        action="append",
+        default=[],
+        metavar="CLUSTER",
+        help="a cluster that no other one can reach, though it reaches them; may be given several times",
+    )
     command("down", _down, "end everything and remove its data")
     command("status", _status, "show clusters, processes and memory")
     run = command("exec", _exec, "run a command in a cluster's network namespace")
     run.add_argument("cluster")
     run.add_argument("argv", nargs=argparse.REMAINDER)
+    pairs = {}
     for name, work, text in (
         ("cut", _cut, "make two clusters, or a cluster and the machine, unreachable for each other"),
         ("mend", _mend, "undo cut"),
     ):
-        pair = command(name, work, text)
+        pair = pairs[name] = command(name, work, text)
         pair.add_argument("first")
         pair.add_argument("second", help="a cluster, or 'machine'")
+    text = "only let FIRST open no connection to SECOND; the other way goes on"
+    pairs["cut"].add_argument("--one-way", action="store_true", help=text)
+    pairs["cut"].add_argument(
+        "--reject", action="store_true", help="the same, answered with a reset instead of silence"
+    )
     return parser
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import fcntl
 import ipaddress
 import os
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from typing import Any
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 YEAR = 365 * 86400
@@ -54,20 +55,26 @@ def service_account_key(stem: Path) -> None:
 class Authority:
     """A certificate authority, kept as ``<stem>.crt`` and ``<stem>.key``."""
 
-    def __init__(self, stem: Path) -> None:
+    def __init__(self, stem: Path, with_rsa: bool = False) -> None:
+        """Load the authority, or make it.
+
+        Args:
+            stem: path of its files, without their endings.
+            with_rsa: make an RSA key, which some programs want; it takes a tenth of a second.
+        """
         self.certificate_file = stem.with_suffix(".crt")
         self.key_file = stem.with_suffix(".key")
         if not self.certificate_file.exists():
-            self._create(stem)
+            self._create(stem, rsa.generate_private_key(65537, 2048) if with_rsa else None)
         self.certificate = self.certificate_file.read_bytes()
         self._issuer = x509.load_pem_x509_certificate(self.certificate).subject
         key = serialization.load_pem_private_key(self.key_file.read_bytes(), None)
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        assert isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
         self._key = key
 
     @staticmethod
-    def _create(stem: Path) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
+    def _create(stem: Path, given: rsa.RSAPrivateKey | None) -> None:
+        key = given or ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, stem.name)])
         usage = x509.KeyUsage(
             digital_signature=True,
@@ -127,8 +134,19 @@ class Authority:
         return KeyPair(certificate.public_bytes(serialization.Encoding.PEM), _pem(key))
 
 
+def tower_authority(folder: Path) -> Authority:
+    """A cluster's authority for its agents, in place of the one that the image of tower has for everybody.
+
+    Args:
+        folder: the cluster's state folder. The authority is made once, so that a tower that starts again has the same.
+    """
+    with (folder / ".tower-ca.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return Authority(folder / "tower-ca", with_rsa=True)
+
+
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, expires_in: float
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey, expires_in: float
 ) -> x509.CertificateBuilder:
     end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=expires_in)
     start = end - datetime.timedelta(seconds=abs(expires_in)) - datetime.timedelta(days=1)
@@ -143,7 +161,7 @@ def _builder(
     )
 
 
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )

@@ -68,6 +68,22 @@ _NODE_BINDING: Object = {
     "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:nodes"}],
 }
 
+# The node's process plays the cloud, too.
+_CLOUD_ROLE: Object = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRole",
+    "metadata": {"name": "sandbox:cloud"},
+    "rules": [
+        {"apiGroups": [""], "resources": ["services/status"], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["events"], "verbs": ["get", "delete"]},
+    ],
+}
+_CLOUD_BINDING: Object = {
+    **_NODE_BINDING,
+    "metadata": {"name": "sandbox:cloud"},
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "sandbox:cloud"},
+}
+
 
 class ClusterError(Exception):
     """A cluster did not come up, or a part of it died; the message has the part's last lines."""
@@ -152,7 +168,9 @@ class Cluster:
         say(f"{self.name}: up after {time.monotonic() - started:.1f} s, {self.server}")
 
     def _start_rest(self) -> None:
-        self._ensure("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", _NODE_BINDING)
+        self._ensure("/apis/rbac.authorization.k8s.io/v1/clusterroles", _CLOUD_ROLE)
+        for binding in (_NODE_BINDING, _CLOUD_BINDING):
+            self._ensure("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
         self._ensure("/apis/storage.k8s.io/v1/storageclasses", _STORAGE_CLASS)
         self.namespace.prepare_kube_proxy()
         for name in self.components:
@@ -286,12 +304,40 @@ class Cluster:
 
     def cut(self, other: Cluster) -> None:
         """Make this and another cluster unreachable for each other; packets vanish silently."""
-        self.namespace.cut(other.address)
+        for address in other.addresses:
+            self.namespace.cut(address)
+
+    def cut_way_to(self, other: Cluster, reject: bool = False) -> None:
+        """Let this cluster open no connection to another one any more; the other one can still open some to this.
+
+        Connections that are open stay.
+
+        Args:
+            other: the cluster that cannot be reached.
+            reject: connections are refused with a reset; by default their packets vanish silently.
+        """
+        for address in self.addresses:
+            other.namespace.refuse(address, reject)
 
     def mend(self, other: Cluster) -> None:
-        """Undo ``cut``, whichever of the two it was called on."""
-        self.namespace.mend(other.address)
-        other.namespace.mend(self.address)
+        """Undo ``cut`` and ``cut_way_to``, whichever of the two they were called on."""
+        for address in other.addresses:
+            self.namespace.mend(address)
+        for address in self.addresses:
+            other.namespace.mend(address)
+
+    def hide(self) -> None:
+        """Let no other cluster open connections to this one, as if it were behind a router with NAT.
+
+        The machine still can (kubectl, Ansible), and the cluster itself reaches all others. Undone by the next ``up``
+        of a sandbox that does not name it ``behind_nat``.
+        """
+        self.namespace.hide(self._machine)
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        """The cluster's own address, and the one for its load balancers."""
+        return self.address, self.namespace.balanced
 
     def cut_from_machine(self) -> None:
         """Make this cluster unreachable for the machine (kubectl, Ansible), and only for it."""
@@ -566,6 +612,7 @@ class Cluster:
             f"--kubeconfig={self._own_kubeconfig('node')}",
             f"--name={self.node_name}",
             f"--address={self.address}",
+            f"--balanced={self.namespace.balanced}",
             f"--state={self.state / 'node'}",
             f"--cluster={self.name}",
             f"--tls-cert={self._pki}/node.crt",

@@ -6,7 +6,8 @@ registry, a namespace of its own and any tag make no difference: ``registry.exam
 
 - Stand-ins: KubeSphere's own programs, played by ``tests.sandbox.standin`` (or, where the folder KUBESPHERE_ASSETS is
   given, the real binaries from there, all but ks-installer).
-- Commands: the small general images. The pod's own command is run with the programs of this machine.
+- Commands: the small general images, and tower with any command but its own two programs (the image has an alpine's
+  programs besides). The pod's own command is run with the programs of this machine.
 - Just running: no process at all. Such a container is Running and ready at once and until it is deleted; where it is
   meant to end (an init container, a Job's pod) it ends with status 0.
 
@@ -56,7 +57,7 @@ BINARIES = {
     "tower": {"proxy": "proxy", "agent": "agent"},
 }
 """Image name -> name of the container's command ("" is any) -> file in KUBESPHERE_ASSETS. What the folder lacks is
-played by the stand-in, each program for itself."""
+played by the stand-in, each program for itself; but for tower's two, whose stand-ins speak to nobody else."""
 
 BINARY_ARGUMENTS = {"controller-manager": ("--controllers=cluster", "--leader-elect=false")}
 """What a real binary is told here beyond the container's arguments. The other controllers look after projects, users
@@ -68,6 +69,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "bash": ("bash",),
     "busybox": ("sh",),
     "debian": ("bash",),
+    "tower": ("sh",),
     "ubuntu": ("bash",),
 }
 """Image name -> what it runs where the pod gives no command."""
@@ -137,6 +139,8 @@ def resolve(image: str, command: Sequence[str], args: Sequence[str], assets: Pat
     """
     name = base_name(image)
     own = (*command, *args)
+    if name in TAKES_COMMAND and _called(own) not in BINARIES[name]:
+        return Program(Kind.COMMAND, own or COMMANDS[name])
     if assets and (binary := _binary(name, own)) and real(binary, image, assets):
         given = own[1:] if command else args
         return Program(Kind.BINARY, (str(assets / binary), *given, *BINARY_ARGUMENTS.get(binary, ())))
@@ -159,11 +163,17 @@ def real(binary: str, image: str, assets: Path | None) -> bool:
     """
     if assets is None or not (assets / binary).exists():
         return False
+    pair = set(BINARIES["tower"].values())
+    if binary in pair and not all((assets / each).exists() for each in pair):
+        return False
     note = assets / "release"
     return base_name(image) == "tower" or not note.exists() or image.endswith(f":{note.read_text().strip()}")
 
 
+def _called(own: Sequence[str]) -> str:
+    return own[0].rpartition("/")[2] if own else ""
+
+
 def _binary(name: str, own: Sequence[str]) -> str | None:
     programs = BINARIES.get(name, {})
-    called = own[0].rpartition("/")[2] if own else ""
-    return programs.get(called) or programs.get("")
+    return programs.get(_called(own)) or programs.get("")

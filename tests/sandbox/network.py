@@ -27,6 +27,9 @@ _SUBNETS = 256
 _CUT = "SANDBOX-CUT"
 """Chain with the rules of what is cut."""
 
+_FIRST_BALANCED, _BALANCED = 210, 45
+"""Addresses of load balancers: where they begin in the subnet, and how many there are. Clusters begin at 10."""
+
 
 class NetworkError(Exception):
     """A command of the network set-up failed, or the rights for it are missing."""
@@ -69,12 +72,14 @@ class Namespace:
         bridge: the machine's bridge that it hangs on.
         link: name of the machine's end of the cable.
         address: its address in the sandbox's subnet.
+        balanced: address that the cluster's cloud gives to load balancers; it is nobody's until the cloud does.
     """
 
     name: str
     bridge: str
     link: str
     address: str
+    balanced: str
 
     def exists(self) -> bool:
         """Whether there is a namespace of this name."""
@@ -120,22 +125,29 @@ class Namespace:
 
     def cut(self, address: str) -> None:
         """Drop silently all that is sent to or comes from an address, as a firewall or a broken line does."""
-        self._ensure_chain("filter", _CUT)
-        for hook in ("INPUT", "OUTPUT"):
-            if not self._has_rule((hook, "--jump", _CUT)):
-                self._iptables("--insert", hook, "--jump", _CUT)
-        for rule in _drop_rules(address):
-            if not self._has_rule(rule):
-                self._iptables("--append", *rule)
+        self._add_rules(_drop_rules(address))
+
+    def refuse(self, address: str, reject: bool = False) -> None:
+        """Let nobody at an address open a connection into the namespace; what goes out, and the answers, pass.
+
+        Args:
+            address: the address.
+            reject: answer with a reset, as a firewall may, in place of silence.
+        """
+        self._add_rules([_refuse_rule(address, reject)])
+
+    def hide(self, machine: str) -> None:
+        """Let nobody but the machine open a connection into the namespace, as behind a router with NAT."""
+        self._add_rules([(_CUT, "--in-interface", "eth0", "!", "--source", machine, *_OPENING, "--jump", "DROP")])
 
     def mend(self, address: str) -> None:
-        """Undo ``cut`` for one address."""
-        for rule in _drop_rules(address):
+        """Undo ``cut`` and ``refuse`` for one address."""
+        for rule in (*_drop_rules(address), _refuse_rule(address, False), _refuse_rule(address, True)):
             if self._has_rule(rule):
                 self._iptables("--delete", *rule)
 
     def mend_all(self) -> None:
-        """Undo every ``cut``."""
+        """Undo every ``cut``, ``refuse`` and ``hide``."""
         if self._succeeds("--list-rules", _CUT):
             self._iptables("--flush", _CUT)
 
@@ -157,6 +169,15 @@ class Namespace:
     def _ip(self, *arguments: str) -> None:
         _run("ip", "-n", self.name, *arguments)
 
+    def _add_rules(self, rules: Sequence[Sequence[str]]) -> None:
+        self._ensure_chain("filter", _CUT)
+        for hook in ("INPUT", "OUTPUT"):
+            if not self._has_rule((hook, "--jump", _CUT)):
+                self._iptables("--insert", hook, "--jump", _CUT)
+        for rule in rules:
+            if not self._has_rule(rule):
+                self._iptables("--append", *rule)
+
     def _iptables(self, *arguments: str) -> None:
         _run(*self.command(["iptables", "--wait", "5", *arguments]))
 
@@ -177,6 +198,16 @@ class Namespace:
 
 def _drop_rules(address: str) -> list[tuple[str, ...]]:
     return [(_CUT, "--source", address, "--jump", "DROP"), (_CUT, "--destination", address, "--jump", "DROP")]
+
+
+_OPENING = ("--protocol", "tcp", "--syn")
+"""The first packet of a connection. By that, and not by connection tracking, which would not know connections that are
+older than the first rule of a namespace."""
+
+
+def _refuse_rule(address: str, reject: bool) -> tuple[str, ...]:
+    target = ("REJECT", "--reject-with", "tcp-reset") if reject else ("DROP",)
+    return (_CUT, "--in-interface", "eth0", "--source", address, *_OPENING, "--jump", *target)
 
 
 @dataclass(frozen=True)
@@ -201,7 +232,9 @@ class Network:
 
     def namespace(self, cluster: str, index: int) -> Namespace:
         """The namespace of a cluster, at address number ``index``; it may not exist yet."""
-        return Namespace(f"ks{self.number}-{cluster}", self.bridge, f"ks{self.number}v{index}", self.address(index))
+        balanced = self.address(_FIRST_BALANCED + index % _BALANCED)
+        name, link = f"ks{self.number}-{cluster}", f"ks{self.number}v{index}"
+        return Namespace(name, self.bridge, link, self.address(index), balanced)
 
     @classmethod
     def find(cls, owner: str) -> Network | None:

@@ -55,6 +55,7 @@ class Sandbox:
         node: str | None = None,
         minimal: bool = False,
         say: Callable[[str], None] = lambda _: None,
+        behind_nat: Sequence[str] = (),
     ) -> None:
         """Describe a sandbox; nothing is started.
 
@@ -64,12 +65,19 @@ class Sandbox:
             node: kind of node, see ``cluster.NODES``; the default is SANDBOX_NODE, or else ``virtual``.
             minimal: every cluster is only etcd and an API server.
             say: called with what has been reached.
+            behind_nat: names of clusters that no other cluster can reach, while they reach all others.
+
+        Raises:
+            SandboxError: one that is behind NAT is none of the clusters.
         """
+        if strangers := [name for name in behind_nat if name not in names]:
+            raise SandboxError(f"{', '.join(strangers)} cannot be behind NAT: the clusters are {', '.join(names)}")
         self.state = Path(state_dir).resolve()
         self._names = list(names)
         self._node = node or os.environ.get("SANDBOX_NODE") or "virtual"
         self._minimal = minimal
         self._say = say
+        self._behind_nat = list(behind_nat)
         self._clusters: dict[str, Cluster] = {}
 
     @classmethod
@@ -85,6 +93,7 @@ class Sandbox:
         if network is None or not record.get("addresses"):
             raise SandboxError(f"no sandbox is up in {sandbox.state}: start one with 'python -m tests.sandbox up'")
         sandbox._names, sandbox._node, sandbox._minimal = list(record["addresses"]), record["node"], record["minimal"]
+        sandbox._behind_nat = record.get("behind_nat", [])
         sandbox._describe(network, record["addresses"])
         return sandbox
 
@@ -112,7 +121,8 @@ class Sandbox:
     def up(self) -> None:
         """Start all clusters side by side and wait until they are usable.
 
-        What runs already is left alone, what was cut is mended, and a cluster that is not named any more is removed.
+        What runs already is left alone, what was cut is mended (but for who is behind NAT), and a cluster that is not
+        named any more is removed.
 
         Raises:
             SandboxError: this user may not make network namespaces, or there are too many clusters.
@@ -127,7 +137,8 @@ class Sandbox:
             known = self._read_record().get("addresses", {})
             addresses = _number(self._names, known)
             self._remove_others(network, known)
-            self._write_record({"addresses": addresses, "node": self._node, "minimal": self._minimal})
+            record = {"addresses": addresses, "node": self._node, "minimal": self._minimal}
+            self._write_record({**record, "behind_nat": self._behind_nat})
             self._describe(network, addresses)
             self._say(f"starting {', '.join(self._clusters)} in 10.210.{network.number}.0/24")
             _side_by_side(self._start, self._clusters.values())
@@ -165,7 +176,13 @@ class Sandbox:
         # A test that was killed may have left the cluster cut off.
         if cluster.namespace.exists():
             cluster.namespace.mend_all()
+            self._hide(cluster)
         cluster.start(self._say)
+        self._hide(cluster)
+
+    def _hide(self, cluster: Cluster) -> None:
+        if cluster.name in self._behind_nat:
+            cluster.hide()
 
     def _describe(self, network: Network, addresses: Mapping[str, int]) -> None:
         self._clusters = {name: self._cluster(network, name, addresses[name]) for name in self._names}

@@ -13,6 +13,8 @@ and the HTTPS port that ``kubectl logs`` comes through. Its containers are proce
 - SIGTERM or SIGKILL of the node leaves the processes running: the next node with the same state folder goes on with
   them, exit codes included. Whoever takes a cluster down ends the node first and calls ``end_all(state)`` then.
 
+In the same process are the cluster's name server (`dns`) and its cloud (`cloud`).
+
 Left out: exec, attach, port-forward (501), preStop and postStart hooks, users other than root, resource limits,
 ephemeral containers, static pods, eviction.
 """
@@ -26,6 +28,8 @@ import threading
 from pathlib import Path
 
 from ..kubeapi import KubeApi
+from .cloud import Cloud
+from .dns import DnsServer
 from .kubelet import Kubelet
 from .pod import pods_folder
 from .registration import KUBELET_PORT
@@ -41,6 +45,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--kubeconfig", type=Path, required=True)
     parser.add_argument("--name", required=True, help="name of the Node")
     parser.add_argument("--address", required=True, help="its address, and that of all its pods")
+    parser.add_argument("--balanced", required=True, help="address for load balancers")
     parser.add_argument("--state", type=Path, required=True, help="the node's folder in the cluster's state folder")
     parser.add_argument("--cluster", required=True, help="name of the cluster")
     parser.add_argument("--tls-cert", type=Path, required=True, help="serving certificate")
@@ -63,6 +68,8 @@ def main() -> None:
     address = (options.address, KUBELET_PORT)
     server = NodeServer(address, options.tls_cert, options.tls_key, options.client_ca, kubelet.find_pod)
     threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
+    for serve in (DnsServer(api, options.address, state.parent).run, Cloud(api, options.balanced, state.parent).run):
+        threading.Thread(target=serve, daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: kubelet.stop())
     kubelet.run()

@@ -52,6 +52,8 @@ def bind(source: str, target: str, read_only: bool = False) -> None:
     if Path(source).is_dir():
         place.mkdir(parents=True, exist_ok=True)
     elif not place.exists():
+        if place.is_symlink():  # to a place that only the machine has, as /etc/resolv.conf may be
+            place.unlink()
         place.parent.mkdir(parents=True, exist_ok=True)
         place.touch(0o644)
     mount(source, target, flags=MS_BIND | MS_REC)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..images import Kind, Program, resolve, valid
 from ..kubeapi import STRATEGIC_MERGE_PATCH, ApiError, KubeApi, Object
-from . import probes
+from . import dns, probes
 from .container import LOST, Container, Launch
 from .environment import ConfigError, Fetch, container_environment, expand, expand_all
 from .events import Events, now
@@ -351,6 +351,7 @@ class Pod:
         program = self._program(container, env) or program
         words = container.spec.get("terminationMessagePath") or "/dev/termination-log"
         mounts.append({"source": str(container.folder / "termination-log"), "target": words, "readOnly": False})
+        mounts += self._files(program)
         launch = Launch(program, env, self._cwd(container, program), env["HOSTNAME"], [*self._kept(), *mounts])
         container.start(launch)
         self._event("Created", f"Created container {container.name}", container)
@@ -396,6 +397,17 @@ class Pod:
             "target": entry["mountPath"],
             "readOnly": read_only or bool(entry.get("readOnly")),
         }
+
+    def _files(self, program: Program) -> list[Object]:
+        """Files that every container finds, and those that the image of tower has."""
+        files = dns.resolver_files(self._around.state, self._around.address, self.key[0])
+        if program.kind is Kind.BINARY and Path(program.argv[0]).name == "proxy":
+            # Imported here: the package cryptography is a third of this process.
+            from ..certificates import tower_authority
+
+            authority = tower_authority(self._around.state.parent)
+            files |= {"/ca.crt": authority.certificate_file, "/ca.key": authority.key_file}
+        return [{"source": str(path), "target": target, "readOnly": True} for target, path in files.items()]
 
     def _cwd(self, container: Container, program: Program) -> str:
         if program.kind is Kind.STAND_IN:

@@ -23,6 +23,7 @@ import yaml
 
 from tests.sandbox.kubeapi import ApiError, KubeApi, Object
 from tests.sandbox.standin import jwt
+from tests.sandbox.standin.agent import parse_problem
 from tests.sandbox.standin.controller import own_kubeconfig
 from tests.sandbox.standin.releases import Release
 from tests.sandbox.standin.remote import KubeconfigError, Remote, RemoteError, RestConfig
@@ -32,6 +33,7 @@ from tests.sandbox.standin.runtime import (
     CONFIG_MAP,
     CONNECTION_ERRORS,
     HOST_LABEL,
+    NAMESPACE,
     NAMESPACE_PATH,
     background,
     command_line,
@@ -70,6 +72,55 @@ CONFIGURED = (
     *("devops", "sonarqube", "servicemesh", "network", "s3", "monitoring", "logging", "events"),
     *("auditing", "alerting", "notification", "kubeedge", "edgeruntime", "gpu", "gateway", "terminal"),
 )
+DEFAULT_AGENT_IMAGE = "kubesphere/tower:v1.0"
+NO_ADDRESS = (  # with all its blanks
+    "cannot generate agent deployment yaml for member cluster  because {0} service has no public address, "
+    "please check {0} status, or set address  mannually in ClusterConfiguration"
+)
+AGENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  creationTimestamp: null
+  name: cluster-agent
+  namespace: kubesphere-system
+spec:
+  selector:
+    matchLabels:
+      app: agent
+      app.kubernetes.io/part-of: tower
+  strategy: {{}}
+  template:
+    metadata:
+      creationTimestamp: null
+      labels:
+        app: agent
+        app.kubernetes.io/part-of: tower
+    spec:
+      containers:
+      - command:
+        - /agent
+        - --name={name}
+        - --token={token}
+        - --proxy-server={address}
+        - --keepalive=10s
+        - --kubesphere-service=ks-apiserver.kubesphere-system.svc:80
+        - --kubernetes-service=kubernetes.default.svc:443
+        - --v=0
+        image: {image}
+        name: agent
+        resources:
+          limits:
+            cpu: "1"
+            memory: 200M
+          requests:
+            cpu: 100m
+            memory: 100M
+      serviceAccountName: kubesphere
+status: {{}}
+"""
+"""The agent's manifest, as kubesphere's own test of generateDefaultDeployment has it (handler_test.go)."""
+
 ALWAYS_ON = ("cache", "kubernetes", "openpitrix", "authentication", "authorization", "metering")
 
 
@@ -168,6 +219,8 @@ class KubeSphere:
         self._release = release
         self._settings = settings
         self._tokens: dict[str, float] = {}
+        self._proxy_address = str(settings.multicluster.get("proxyPublishAddress") or "")
+        self._printed = 0
 
     def answer(self, request: Request) -> Answer | Forward:
         """Answer a request, or say where to pass it on."""
@@ -335,14 +388,55 @@ class KubeSphere:
         return cluster
 
     def _agent(self, name: str) -> Answer:
-        """Imitates generateAgentDeployment, of which tower's part is not played yet."""
+        """Imitates generateAgentDeployment; the printer sets all documents apart but its first."""
         try:
             cluster = self._cluster(name)
         except BadRequest as error:
             return Answer.text(404, str(error))
         if cluster["spec"]["connection"].get("type") != "proxy":
             return Answer.text(404, f"cluster {name} is not using proxy connection")
-        return Answer.text(501, "the agent's manifest comes with the stand-in of tower")
+        try:
+            # Found once, the address is kept as long as this process, whatever becomes of the Service.
+            self._proxy_address = self._proxy_address or self._ingress_address()
+        except BadRequest as error:
+            return Answer.text(404, str(error))
+        if parse_problem(self._proxy_address):
+            problem = f"invalid proxy address {self._proxy_address}, should format like http[s]://1.2.3.4:123"
+            return Answer.text(500, problem)
+        self._printed += 1
+        document = AGENT.format(
+            name=name,
+            token=cluster["spec"]["connection"].get("token") or "",
+            address=self._proxy_address,
+            image=self._settings.multicluster.get("agentImage") or DEFAULT_AGENT_IMAGE,
+        )
+        separator = "---\n" if self._printed > 1 else ""
+        return Answer(200, (separator + document).encode(), "text/plain; charset=utf-8")
+
+    def _ingress_address(self) -> str:
+        """Imitates populateProxyAddress: the last ingress counts, and in each the IP more than the name.
+
+        Raises:
+            BadRequest: there is none.
+        """
+        named = str(self._settings.multicluster.get("proxyPublishService") or "")
+        if not named:
+            raise BadRequest("neither proxy address nor proxy service provided")
+        service, _dummy, rest = named.partition(".")
+        namespace = rest.partition(".")[0] or NAMESPACE
+        found = self._api.find(f"/api/v1/namespaces/{namespace}/services/{service}")
+        if found is None:
+            raise BadRequest(f"service {service} not found in namespace {namespace}")
+        if not found["spec"].get("ports"):
+            raise BadRequest(f"there are no ports in proxy service {named} spec")
+        port = found["spec"]["ports"][0]["port"]
+        address = ""
+        for ingress in ((found.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []:
+            place = ingress.get("ip") or ingress.get("hostname")
+            address = f"http://{place}:{port}" if place else address
+        if not address:
+            raise BadRequest(NO_ADDRESS.format(named))
+        return address
 
     def _validate(self, cluster: Object) -> None:
         """Imitates validateCluster, its checks in its order."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 import base64
 import datetime
 import os
+import random
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 from tests.sandbox.kubeapi import SERVICE_ACCOUNT, ApiError, KubeApi, Object
-from tests.sandbox.standin import federation, remote, settings, webhook
+from tests.sandbox.standin import federation, remote, settings, tower, webhook
 from tests.sandbox.standin.releases import Release
 from tests.sandbox.standin.remote import KubeconfigError, Remote, RemoteError, RestConfig
 from tests.sandbox.standin.runtime import (
@@ -76,6 +77,9 @@ class ClusterController:
         if item is None:
             return
         same_spec = before and after and before.get("spec") == after.get("spec")
+        if same_spec and self._release.line == (3, 0):
+            # There every update counts. This one is what matters: a proxy Cluster takes two turns.
+            same_spec = (before or {})["metadata"].get("finalizers") == item["metadata"].get("finalizers")
         if not same_spec or "deletionTimestamp" in item["metadata"]:
             self._queue.add(item["metadata"]["name"])
 
@@ -179,6 +183,8 @@ class ClusterController:
         if FINALIZER not in finalizers:
             finalizers.append(FINALIZER)
             cluster = self._update(cluster)
+        if self._release.line == (3, 0) and not self._prepare_proxy(cluster):
+            return
         kubeconfig = _kubeconfig(cluster)
         if not (cluster.get("spec") or {}).get("joinFederation") or not kubeconfig:
             return
@@ -191,7 +197,11 @@ class ClusterController:
             if not self._join(cluster, config, member):
                 return
             self._read_member(cluster, config, member)
-            _set_condition(cluster, "Ready", "True", "Ready", "Cluster is available now")
+            if self._release.line == (3, 0) and not _agent_is_there(cluster):
+                reason = "Unable to establish connection with cluster"
+                _set_condition(cluster, "Ready", "False", reason, "Cluster is not available now")
+            else:
+                _set_condition(cluster, "Ready", "True", "Ready", "Cluster is available now")
             self._check_expiry(cluster, config)
             # Conditions carry the time of this moment, so the original always finds a change to write.
             self._update(cluster)
@@ -199,6 +209,32 @@ class ClusterController:
                 _name_cluster(member, name)
         finally:
             member.close()
+
+    def _prepare_proxy(self, cluster: Object) -> bool:
+        """Initialise a Cluster of type proxy, as v3.0.0 does it here (L446-530); later releases leave that to tower.
+
+        Returns:
+            Whether the synchronisation goes on in this turn.
+        """
+        connection = cluster["spec"]["connection"]
+        if connection.get("type") != "proxy":
+            return True
+        name, before = cluster["metadata"]["name"], dict(connection)
+        if not connection.get("kubernetesAPIServerPort") or not connection.get("kubesphereAPIServerPort"):
+            port = random.randint(*tower.PORT_RANGE)
+            connection["kubernetesAPIServerPort"] = port
+            connection["kubesphereAPIServerPort"] = port + tower.KUBESPHERE_OFFSET
+        connection["token"] = connection.get("token") or tower.generate_token()
+        known = self._api.find(f"{tower.SERVICES}/mc-{name}")
+        address = tower.ensure_service(self._api, name, connection)
+        if known is None:
+            return False  # a misplaced return: ports and token are forgotten, and drawn again in the next turn
+        tower.set_endpoints(connection, address)
+        if before == connection and _is_true(cluster, "Initialized"):
+            return True
+        _set_condition(cluster, "Initialized", "True", "Initialized", "Cluster has been initialized")
+        self._update(cluster)
+        return False
 
     def _clean_up(self, cluster: Object) -> None:
         """Imitates unJoinFederation without a member's configuration, then lets the object go."""
@@ -210,6 +246,8 @@ class ClusterController:
                 log(f"Failed to unjoin federation for cluster {cluster['metadata']['name']}, error {error}")
                 if attempt == UNJOIN_TRIES:
                     raise
+        if self._release.line == (3, 0):
+            self._api.delete(f"{tower.SERVICES}/mc-{cluster['metadata']['name']}")
         cluster["metadata"]["finalizers"].remove(FINALIZER)
         self._update(cluster)
 
@@ -321,6 +359,10 @@ def _kubeconfig(cluster: Object) -> bytes:
 def _is_true(cluster: Object, kind: str) -> bool:
     conditions = (cluster.get("status") or {}).get("conditions") or []
     return any(item["type"] == kind and item["status"] == "True" for item in conditions)
+
+
+def _agent_is_there(cluster: Object) -> bool:
+    return cluster["spec"]["connection"].get("type") != "proxy" or _is_true(cluster, "AgentAvailable")
 
 
 def _set_condition(cluster: Object, kind: str, status: str, reason: str, message: str) -> None:

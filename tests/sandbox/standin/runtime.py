@@ -1,4 +1,4 @@
-"""What the three programs have in common: connection, release, log, steering by tests, lists that stay current."""
+"""What the programs have in common: connection, release, log, steering by tests, lists that stay current."""
 
 from __future__ import annotations
 
@@ -33,6 +33,18 @@ stopping = threading.Event()
 def log(*words: object) -> None:
     """Write a line to the container's log."""
     print(*words, flush=True)
+
+
+def klog(severity: str, place: str, words: object) -> None:
+    """Write a line as klog does.
+
+    Args:
+        severity: ``I``, ``W``, ``E`` or ``F``.
+        place: file and line of the original that says this.
+        words: the message.
+    """
+    moment = datetime.datetime.now().strftime("%m%d %H:%M:%S.%f")
+    log(f"{severity}{moment} {os.getpid():>7} {place}] {words}")
 
 
 def connect(program: str) -> KubeApi:
@@ -70,10 +82,14 @@ def knobs(program: str) -> dict[str, Any]:
 
     ``installer``: ``duration`` (seconds of a run), ``fail`` (a component, a phase, or ``precheck``), ``message`` (why
     it failed), ``hang`` (a phase; until the knob is gone), ``crash`` (a phase or true: the process exits 1), ``retry``
-    (seconds between the attempts of a hook that raised). ``controller``: ``resync`` (seconds), ``pause`` (true: nothing
-    is synchronised), ``election`` (seconds until it leads after a changed kubesphere-config). ``apiserver``: ``status``
-    (answer everything but /healthz with this HTTP status), ``delay`` (seconds), ``reload`` (seconds for which the port
-    is closed after a changed kubesphere-config).
+    (seconds between the attempts of a hook that raised). ``controller``: ``resync`` (seconds), ``pause`` (true:
+    nothing is synchronised), ``election`` (seconds until it leads after a changed kubesphere-config). ``apiserver``:
+    ``status`` (answer everything but /healthz with this HTTP status), ``delay`` (seconds), ``reload`` (seconds for
+    which the port is closed after a changed kubesphere-config). ``tower``: ``port`` (every draw of a port gives this
+    one; or a port for each Cluster by name), ``pause`` (true: no Cluster is initialised), ``resync`` (seconds),
+    ``tls`` (true: its port speaks HTTPS, too, with a certificate that nobody trusts), ``health`` (what /health
+    answers). ``agent``: ``retry`` (the longest pause between two attempts, seconds), ``dial`` (seconds until an
+    attempt is given up), ``start`` (seconds before the first).
     """
     path = Path(os.environ.get("SANDBOX_STATE", "/nonexistent"), "standin.json")
     try:
@@ -89,6 +105,9 @@ def run(main: Callable[[], None]) -> None:
     def guarded() -> None:
         try:
             main()
+        except SystemExit as error:
+            if error.code:
+                failed.set()
         except Exception as error:
             log(f"fatal: {type(error).__name__}: {error}")
             failed.set()

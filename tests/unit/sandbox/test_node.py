@@ -65,6 +65,12 @@ def test_tower_is_given_its_own_command_line() -> None:
     assert program.argv[1:] == ("-m", "tests.sandbox.standin.tower", "/agent", "--name=m", "--v=4")
 
 
+def test_tower_runs_any_other_command_itself() -> None:
+    words = ("wget", "-q", "-T", "5", "-O", "-", "http://192.0.2.1:8080/health")
+    assert images.resolve("kubesphere/tower:v0.2.1", words, []) == images.Program(images.Kind.COMMAND, words)
+    assert images.resolve("kubesphere/tower:v0.2.1", [], []) == images.Program(images.Kind.COMMAND, ("sh",))
+
+
 def test_general_images_run_the_pods_command() -> None:
     assert images.resolve("docker.io/library/busybox:1.31", ["sh", "-c"], ["exit 3"]) == images.Program(
         images.Kind.COMMAND, ("sh", "-c", "exit 3")
@@ -78,7 +84,7 @@ def test_other_known_images_just_run_and_unknown_ones_do_not_exist() -> None:
 
 
 def test_real_binaries_take_the_place_of_stand_ins_where_they_are(tmp_path: Path) -> None:
-    for name in ("ks-apiserver", "proxy"):
+    for name in ("ks-apiserver", "proxy", "agent"):
         (tmp_path / name).touch()
     command = ["ks-apiserver", "--logtostderr=true"]
     program = images.resolve("kubesphere/ks-apiserver:v3.4.1", command, ["--v=2"], tmp_path)
@@ -88,17 +94,18 @@ def test_real_binaries_take_the_place_of_stand_ins_where_they_are(tmp_path: Path
     tower = images.resolve("kubesphere/tower", ["/proxy", "--v=4"], [], tmp_path)
     assert tower is not None
     assert tower.argv == (str(tmp_path / "proxy"), "--v=4")
+    (tmp_path / "proxy").unlink()
     agent = images.resolve("kubesphere/tower", ["/agent"], [], tmp_path)
     assert agent is not None
-    assert agent.kind is images.Kind.STAND_IN  # that binary is not in the folder
+    assert agent.kind is images.Kind.STAND_IN  # the proxy would not understand it
     installer = images.resolve("kubesphere/ks-installer", [], [], tmp_path)
     assert installer is not None
     assert installer.kind is images.Kind.STAND_IN
 
 
 def test_real_binaries_play_their_own_release_where_the_folder_names_it(tmp_path: Path) -> None:
-    (tmp_path / "controller-manager").touch()
-    (tmp_path / "proxy").touch()
+    for name in ("controller-manager", "proxy", "agent"):
+        (tmp_path / name).touch()
     (tmp_path / "release").write_text("v3.4.1\n")
     command = ["controller-manager", "--leader-elect=true"]
     program = images.resolve("r.example.org:5000/ks-controller-manager:v3.4.1", command, [], tmp_path)
