@@ -10,9 +10,19 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import WaitTimeout
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import CONFIG_MAP, Object
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.merge import merge
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    SERVICE,
+    Object,
+)
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import NAMESPACE as NAMESPACE_KIND
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.member import Wanted, import_member
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.member import (
+    OtherCluster,
+    Wanted,
+    import_member,
+)
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.member_direct import DirectOptions
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.names import (
     CLUSTER,
@@ -130,3 +140,63 @@ def test_one_that_says_it_is_another_hosts_can_be_adopted() -> None:
 def test_the_wait_says_what_is_missing() -> None:
     with pytest.raises(WaitTimeout, match="Cluster m has no condition Federated yet"):
         run(one("host", "host"), one("member", "member"), 0)
+
+
+class TestFreshness:
+    """Conditions may speak of the Cluster as it was before a change."""
+
+    OLD, CHANGED = "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"
+
+    def imported(self, **status: Any) -> FakeSession:
+        host = one("host", "host")
+        become_ready(host)
+        run(host, one("member", "member"), 5)
+        conditions = [{"type": kind, "status": "True", "lastUpdateTime": self.OLD} for kind in ("Federated", "Ready")]
+        host.put(merge(host.at(CLUSTER, "m"), {"status": {"conditions": conditions, **status}}))
+        host.journal.clear()
+        host.server_time = self.CHANGED
+        return host
+
+    def test_after_a_change_of_the_spec_they_have_to_be_new(self) -> None:
+        host = self.imported()
+        with pytest.raises(WaitTimeout, match=f"was Federated before the change .{self.OLD}. and not seen since"):
+            run(host, one("member", "member"), 0, provider="x")
+
+    @pytest.mark.parametrize("wanted", [{}, {"alias": "x"}])
+    def test_after_any_other_they_need_not(self, wanted: dict[str, str]) -> None:
+        assert run(self.imported(), one("member", "member"), 0, **wanted).data["verified"]
+
+    def test_written_in_the_second_of_the_change_they_are_new(self) -> None:
+        host = self.imported()
+        host.server_time = self.OLD
+        assert run(host, one("member", "member"), 0, provider="x").data["verified"]
+
+
+def test_a_kubeconfig_that_leads_elsewhere() -> None:
+    host = one("host", "host")
+    become_ready(host)
+    ready = host.on_write
+
+    def elsewhere(method: str, written: Object) -> None:
+        ready(method, written)
+        host.put(merge(host.at(CLUSTER, "m"), {"status": {"uid": "uid-of-another"}}))
+
+    host.on_write = elsewhere
+    with pytest.raises(OtherCluster) as caught:
+        run(host, one("member", "member"), 5)
+    assert str(caught.value) == (
+        "member: The kubeconfig that KubeSphere got leads to another cluster (kube-system UID uid-of-another) than the "
+        "play reaches (uid-of-member). Mend kubesphere_member_kubeconfig or kubesphere_api_server."
+    )
+
+
+def test_an_agent_is_looked_for_only_where_the_host_knows_of_one() -> None:
+    host, member = one("host", "host"), one("member", "member")
+    become_ready(host)
+    run(host, member, 5)
+    path = DEPLOYMENT.path("cluster-agent", NAMESPACE)
+    assert ("GET", path) not in member.requests
+    host.put(item(SERVICE, "mc-m", NAMESPACE))
+    found = run(host, member, 5)
+    assert ("GET", path) in member.requests
+    assert found.actions[-1] == "delete Service kubesphere-system/mc-m on host: its connection is direct now"
