@@ -206,8 +206,11 @@ def test_edit_of_the_config_map_keeps_the_rest(controller: Controller, alone: Fl
 def test_given_address_comes_with_the_installation(controller: Controller, alone: Fleet, host: Cluster) -> None:
     """One run of ks-installer, not two; and what the user's own values say goes before."""
     wanted = alone.with_host(kubesphere_proxy_address="https://tower.example.com")
-    run = controller.playbook("install", wanted, "--limit", "host")
+    foretold = controller.playbook("site", wanted, "--limit", "host", "--check", "--diff")
+    run = controller.playbook("site", wanted, "--limit", "host", "--diff")
     assert run.status == 0, run.output
+    assert (foretold.actions, foretold.diffs) == (run.actions, run.diffs)
+    assert len(run.actions) == 1
     assert published(host) == "https://tower.example.com:443"
     audit = Audit([host])
     _run, result = proxy(controller, wanted)
