@@ -187,6 +187,24 @@ class TestHandingOver:
         assert found.diff[0]["before"] == [{"command": ["--token=***", "--name=east"]}]
 
     @pytest.mark.usefixtures("calls")
+    @pytest.mark.parametrize("former", ["a: [", "---\n---\n", ""])
+    def test_a_former_file_that_holds_nothing(self, tmp_path: Path, former: str) -> None:
+        path = tmp_path / "east.yml"
+        path.write_text(former)
+        assert self.run(path).diff[0]["before"] == []
+        assert documents.load_one(path.read_text(), "it") == DEPLOYMENT
+
+    @pytest.mark.usefixtures("calls")
+    def test_a_write_that_fails_leaves_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(_self: Path, _target: Path) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Path, "replace", full)
+        with pytest.raises(KubeError, match=r"east\.yml cannot be written: .*No space left on device"):
+            self.run(tmp_path / "east.yml")
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.usefixtures("calls")
     def test_check_mode_says_it_and_writes_nothing(self, tmp_path: Path) -> None:
         path = tmp_path / "east.yml"
         found = self.run(path, check_mode=True)

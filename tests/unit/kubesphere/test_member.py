@@ -9,7 +9,13 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import WaitTimeout
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube import wait as wait_module
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import (
+    Forbidden,
+    ServerError,
+    Unauthorized,
+    WaitTimeout,
+)
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.merge import merge
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import (
     CONFIG_MAP,
@@ -18,6 +24,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resou
     Object,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import NAMESPACE as NAMESPACE_KIND
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere import credentials
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.member import (
     OtherCluster,
     Wanted,
@@ -32,12 +39,19 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.refusals import Refused
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.result import Result
 
-from tests.unit.fakes import FakeSession, item
+from tests.unit.fakes import Clock, FakeSession, item
 from tests.unit.kube.test_connection import config as kubeconfig
 from tests.unit.kubesphere.test_installation import OTHER, SECRET, standing
 
 PROXY = f"/api/v1/namespaces/{NAMESPACE}/services/:ks-apiserver:80/proxy"
 KUBECONFIG = kubeconfig(user={"token": "a-member-token"})
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(wait_module, "time", made)
+    return made
 
 
 def one(
@@ -200,3 +214,76 @@ def test_an_agent_is_looked_for_only_where_the_host_knows_of_one() -> None:
     found = run(host, member, 5)
     assert ("GET", path) in member.requests
     assert found.actions[-1] == "delete Service kubesphere-system/mc-m on host: its connection is direct now"
+
+
+def test_another_kubeconfig_is_given_on() -> None:
+    host, member = one("host", "host"), one("member", "member")
+    become_ready(host)
+    run(host, member, 5)
+    before = host.at(CLUSTER, "m")
+    moved = kubeconfig({"server": "https://192.0.2.99:6443"}, {"token": "a-newer-token"})
+    found = run(host, member, kubeconfig=moved)
+    assert found.actions[-1] == "patch Cluster m on host: the inventory says so"
+    connection = {
+        **before["spec"]["connection"],
+        "kubeconfig": credentials.encode(moved),
+        "kubernetesAPIEndpoint": "https://192.0.2.99:6443",
+    }
+    after = host.at(CLUSTER, "m")
+    assert after["spec"] == {**before["spec"], "connection": connection}
+    assert after["status"] == before["status"]
+    assert "a-newer-token" not in json.dumps([found.actions, found.diff])
+
+
+def test_a_webhook_that_knows_the_cluster_by_its_uid() -> None:
+    host, member = one("host", "host"), one("member", "member")
+    run(host, member)
+
+    def deny() -> Object:
+        raise Forbidden("this kubeconfig corresponds to a different cluster than the previous one", "host", status=403)
+
+    live = host.at(CLUSTER, "m")
+    request = host.request
+
+    def answer(method: str, path: str, body: Object | None = None, **more: Any) -> Object:
+        return deny() if method == "PATCH" else request(method, path, body, **more)
+
+    host.request = answer  # type: ignore[method-assign]
+    with pytest.raises(Forbidden) as caught:
+        run(host, member, kubeconfig=kubeconfig(user={"token": "another"}))
+    assert caught.value.hint == "Give the kubeconfig of the cluster that was imported, or unbind it first."
+    assert host.at(CLUSTER, "m") == live
+
+
+def test_imported_already_under_another_name() -> None:
+    host = one("host", "host", item(CLUSTER, "x", spec={}, status={"uid": "uid-of-member"}))
+    with pytest.raises(Refused, match="it is imported already, as x"):
+        run(host, one("member", "member"))
+    with pytest.raises(Refused, match="it is imported into host already, as x"):
+        run(host, one("member", "member", clusterName="x"))
+
+
+def test_a_plan_before_the_member_is_installed() -> None:
+    host = one("host", "host", planning=True)
+    found = run(host, FakeSession("member", item(NAMESPACE_KIND, "kube-system"), planning=True))
+    assert found.actions == ["create Cluster m on host: import it"]
+    assert found.warnings == ["member: KubeSphere is not installed yet; the run will check whether m can be imported."]
+
+
+@pytest.mark.parametrize(
+    "error", [ServerError("not ready", "host", status=503), Unauthorized("401", "host", status=401)]
+)
+def test_a_ks_apiserver_that_takes_its_time(error: Exception) -> None:
+    host = one("host", "host")
+    become_ready(host)
+    tries: list[int] = []
+
+    def answer() -> Object:
+        tries.append(1)
+        if len(tries) < 3:
+            raise error
+        return {"items": [{}], "metadata": {}}
+
+    host.answers[f"{PROXY}/api/clusters/m/v1/nodes"] = answer
+    assert run(host, one("member", "member"), 30).data["nodes"] == 1
+    assert len(tries) == 3

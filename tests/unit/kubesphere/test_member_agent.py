@@ -590,6 +590,40 @@ class TestChanges:
         )
         assert "kubesphere-system/cluster-agent on the member" in caught.value.hint
 
+    def test_the_token_in_the_agents_own_words(self) -> None:
+        fleet = Fleet()
+        fleet.connects = False
+        waiting = {"waiting": {"reason": "RunContainerError", "message": "it is the-token-of-m"}}
+        status = {"phase": "Pending", "containerStatuses": [{"name": "agent", "state": waiting}]}
+        pod = item(POD, "agent-1", NAMESPACE, status=status)
+        pod["metadata"]["labels"] = made()["spec"]["selector"]["matchLabels"]
+        fleet.member.put(pod)
+        fleet.member.on_write = lambda _method, _written: None  # so the Deployment is not rolled out either
+        fleet.host.put(proxied("m", 6000, conditions=held("Initialized")))
+        with pytest.raises(WaitTimeout, match=r"RunContainerError: it is \*\*\*") as caught:
+            fleet.run()
+        assert "the-token-of-m" not in str(caught.value)
+
+    def test_an_agent_that_is_gone(self) -> None:
+        fleet = Fleet()
+        written = fleet.member.on_write
+
+        def deleted(method: str, each: Object) -> None:
+            fleet.connects = False
+            written(method, each)
+            fleet.ready("Initialized")
+            watch = fleet.host.watch
+
+            def vanish(*arguments: Any) -> Any:
+                fleet.member.objects.pop(DEPLOYMENT.path("cluster-agent", NAMESPACE), None)
+                return watch(*arguments)
+
+            fleet.host.watch = vanish  # type: ignore[method-assign, assignment]
+
+        fleet.member.on_write = deleted
+        with pytest.raises(WaitTimeout, match="the member has no Deployment kubesphere-system/cluster-agent"):
+            fleet.run(30)
+
     def test_an_agent_that_cannot_be_asked(self) -> None:
         fleet = Fleet()
         fleet.connects = False
