@@ -75,10 +75,14 @@ def tower_from_member(
         return Evidence(False, f"a pod in {member.cluster}", error.message)
     if member.planning:
         return _weaker(tower_from_here(address, _ONE_TRY), "check mode makes no pod")
+    # The look from here is not made while the refusal is handled: its own error would be told as caused by that.
+    ended, refusal = None, ""
     try:
         ended = _from_inside(member, url, image, ["wget", "-q", "-T", str(_ONE_TRY), "-O", "-", url], timeout, progress)
     except KubeError as error:
-        return _weaker(tower_from_here(address, _ONE_TRY), f"a pod in {member.cluster} could not try: {error.message}")
+        refusal = error.message
+    if ended is None:
+        return _weaker(tower_from_here(address, _ONE_TRY), f"a pod in {member.cluster} could not try: {refusal}")
     place = f"a pod in {member.cluster}"
     if ended.succeeded:
         return _judge(address, ended.output, "", place)
@@ -119,10 +123,13 @@ def api_server_from_host(
     command = ["wget", "-q", "-T", str(_ONE_TRY), "--no-check-certificate", "-O", "-", url]
     if host.planning:
         return _weaker(_api_server_from_here(server), "check mode makes no pod")
+    ended, refusal = None, ""
     try:
         ended = _from_inside(host, url, image, command, timeout, progress)
     except KubeError as error:
-        return _weaker(_api_server_from_here(server), f"a pod in {host.cluster} could not try: {error.message}")
+        refusal = error.message
+    if ended is None:
+        return _weaker(_api_server_from_here(server), f"a pod in {host.cluster} could not try: {refusal}")
     place = f"a pod in {host.cluster}"
     answer = _HTTP_ANSWER.search(_said(ended))
     if ended.succeeded or answer:

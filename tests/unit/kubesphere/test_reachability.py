@@ -188,3 +188,14 @@ def test_members_looked_at_side_by_side_have_jobs_of_their_own(cluster: Cluster)
     for number in (2, 3):
         reachability.api_server_from_host(FakeSession("host"), f"https://10.0.0.{number}:6443", IMAGE)
     assert len({job["name"] for job in cluster.jobs}) == 2
+
+
+def test_refusal_of_a_pod_is_not_the_reason_that_the_look_from_here_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_arguments: Any, **_more: Any) -> jobs.Ended:
+        raise Forbidden("exceeded quota", "host")
+
+    monkeypatch.setattr(jobs, "run_to_end", refused)
+    evidence = reachability.api_server_from_host(FakeSession("host"), "https://127.0.0.1:9", IMAGE)
+    assert evidence.detail == (
+        "https://127.0.0.1:9 does not answer: Connection refused (a pod in host could not try: exceeded quota)"
+    )
