@@ -258,9 +258,8 @@ def test_agent_that_is_refused_tries_again(host: KubeSphere, member: KubeSphere)
     address = direct_address(host)
     member.api.create(DEPLOYMENTS, agent("strict", "wrong", address))
     try:
-        eventually(
-            lambda: "Connection error: Unauthorized agent (Attempt: 2)" in log_of(member, "cluster-agent"), "", 20
-        )
+        refused = "Connection error: Unauthorized agent (Attempt: 2)"
+        eventually(lambda: refused in log_of(member, "cluster-agent"), "the agent to be refused", 20)
         assert "Retrying in 140ms..." in log_of(member, "cluster-agent")
         host.api.patch(f"{CLUSTERS}/strict", {"spec": {"connection": {"token": "wrong"}}})
         eventually(lambda: host.conditions("strict").get("AgentAvailable") == "True", "the agent to be let in", 10)
