@@ -40,7 +40,7 @@ def update(path: Path, objects: list[Object], context: Context, redactor: Redact
     text = documents.dump_all(objects)
     try:
         current = path.read_text(encoding="utf-8") if path.exists() else ""
-        if current == text:
+        if current == text and not path.stat().st_mode & 0o077:
             return
         if not context.check_mode:
             _write(path, text)

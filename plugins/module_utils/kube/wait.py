@@ -126,7 +126,7 @@ def wait(
             said = outcome.reason
             progress(f"{subject or session.cluster}: waiting until {goal}: {session.redactor.text(said)}")
         if left <= 0:
-            waited = f"Waited {timeout:g} s in vain until {goal}"
+            waited = f"Waited {round(timeout, 1):g} s in vain until {goal}"
             raise WaitTimeout(
                 f"{waited}: {session.redactor.text(outcome.reason)}", subject or session.cluster, outcome.hint
             )

@@ -47,7 +47,7 @@ class Settings:
     image: str | None = None
     registry: str | None = None
     replicas: int | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
     tolerations: Sequence[Mapping[str, Any]] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
     pull_secrets: Sequence[str] = ()
@@ -143,7 +143,9 @@ def with_settings(deployment: Object, settings: Settings) -> Object:
     if settings.replicas is not None:
         wanted["spec"]["replicas"] = settings.replicas
     if settings.environment:
-        container["env"] = [_variable(name, str(value)) for name, value in settings.environment.items()]
+        container["env"] = [
+            _variable(name, str(value)) for name, value in settings.environment.items() if value is not None
+        ]
     if settings.tolerations:
         pod["tolerations"] = [dict(each) for each in settings.tolerations]
     if settings.node_selector:
@@ -273,9 +275,9 @@ def _command(live: Sequence[str], wanted: Sequence[str]) -> list[str]:
     return [wanted[0], *kept, *ours.values()]
 
 
-def _variable(name: str, value: str) -> dict[str, str]:
+def _variable(name: str, value: Any) -> dict[str, str]:
     """An environment variable as the API server stores it: an empty value is left out."""
-    return {"name": name, "value": value} if value else {"name": name}
+    return {"name": name} if value in (None, "") else {"name": name, "value": str(value)}
 
 
 def _is_agent(given: Any) -> bool:

@@ -29,10 +29,12 @@ class Choice:
     Attributes:
         connection: ``direct`` or ``agent``.
         reason: what was seen, from where.
+        fresh: whether it was chosen now; otherwise it is the one that stands.
     """
 
     connection: str
     reason: str
+    fresh: bool = True
 
 
 def choose(host: Session, cluster_name: str, config: KubeSphereConfig, direct: Direct | None, agent: Agent) -> Choice:
@@ -90,7 +92,8 @@ def _host_reaches(
         evidence = reachability.api_server_from_host(host, direct.server, image, timeout=PROBE)
         found = "is" if evidence.reached else "is not"
         detail = "" if evidence.reached else f": {evidence.detail}"
-        return evidence.reached, f"{direct.server} {found} reached from {evidence.place}{detail}"
+        # That the play reaches it says nothing of the host.
+        return evidence.reached and not evidence.weak, f"{direct.server} {found} reached from {evidence.place}{detail}"
     if words and _NOT_REACHED.search(words):
         return False, f"{direct.server} is not reached by the host's ks-apiserver: {words}"
     return True, f"{direct.server} is reached by the host's ks-apiserver"

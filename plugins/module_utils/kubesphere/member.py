@@ -30,6 +30,7 @@ from .names import (
     CONNECTION_REASON,
     CREATOR_ANNOTATION,
     DESCRIPTION_ANNOTATION,
+    FORMER_CONNECTION,
     GROUP_LABEL,
     HOST_LABEL,
     REGION_LABEL,
@@ -142,7 +143,6 @@ class _Import:
         if connection is None:
             return self._result(None, uid, None)
         self.warnings += connection.check(live)
-        switching = live is not None and _type(live) != connection.field
 
         def write(seen: Object | None) -> Object:
             return self._write(seen, connection)
@@ -154,8 +154,9 @@ class _Import:
         if wait_timeout is not None and config is not None and not self.host.planning:
             left = wait_timeout - (time.monotonic() - started)
             nodes = self._wait(written, connection, uid, config.jwt_secret, max(1.0, left))
-        if nodes is not None or self.host.planning:
-            connection.clear_former(switching)
+        if isinstance(connection, Direct) and _was_agent(written) and (nodes is not None or self.host.planning):
+            connection.clear_agent()
+            self._forget_former()
         return self._result(connection, uid, nodes)
 
     def _result(self, connection: Connection | None, uid: str, nodes: int | None) -> Result:
@@ -213,7 +214,7 @@ class _Import:
         standing = "agent" if _type(live) == Agent.field else "direct"
         if self.wanted.connection == "auto":
             reason = (live["metadata"].get("annotations") or {}).get(CONNECTION_REASON) or "it is imported so"
-            self.choice = Choice(standing, reason)
+            self.choice = Choice(standing, reason, fresh=False)
             return standing
         if self.wanted.connection != standing and not self.wanted.switch:
             raise Refused(
@@ -358,7 +359,7 @@ class _Import:
             ALIAS_ANNOTATION: self.wanted.alias,
             DESCRIPTION_ANNOTATION: self.wanted.description,
             CREATOR_ANNOTATION: self.wanted.creator,
-            CONNECTION_REASON: self.choice.reason if self.choice else None,
+            CONNECTION_REASON: self.choice.reason if self.choice and self.choice.fresh else None,
             **self.wanted.annotations,
         }
         metadata = {"labels": _given(labels), "annotations": _given(annotations)}
@@ -372,15 +373,24 @@ class _Import:
         if _type(live) != connection.field:
             # tower initialises a Cluster once; one that comes back to the agent connection must be able to be again.
             forgotten = without_conditions(live, "Initialized", "AgentAvailable")
-            switched: dict[str, Any] = {"spec": {"connection": connection.switched()}}
-            if CONNECTION_REASON in (live["metadata"].get("annotations") or {}):
-                # It speaks of the connection that `auto` had chosen, not of the user's.
-                switched["metadata"] = {"annotations": {CONNECTION_REASON: None}}
+            # The reason speaks of the connection that `auto` had chosen, not of the user's.
+            notes = {CONNECTION_REASON: None, FORMER_CONNECTION: Agent.name if connection.name == Direct.name else None}
+            switched = {"metadata": {"annotations": notes}, "spec": {"connection": connection.switched()}}
             return merge(merge(missing_from(live, wanted) or {}, switched), forgotten)
         changed = connection.changes(live)
         if changed:
             wanted["spec"]["connection"] = changed
         return missing_from(live, wanted) or {}
+
+    def _forget_former(self) -> None:
+        def forget(seen: Object) -> Object:
+            note = {"metadata": {"annotations": {FORMER_CONNECTION: None}}}
+            return self.host.patch(seen, note, "nothing is left of its agent", guarded=True)
+
+        def read() -> Object:
+            return self.host.get(CLUSTER, self.wanted.name)
+
+        retry_on_conflict(forget, read(), read)
 
     # The end
 
@@ -430,7 +440,7 @@ class _Import:
                 subject=self.wanted.name,
             )
         except WaitTimeout as error:
-            if self.choice and not any(each.verb == "create" for each in self.host.journal):
+            if self.choice and not self.choice.fresh:
                 error.hint += (
                     f" Connection {self.choice.connection} was chosen before ({self.choice.reason}); if that no longer "
                     "holds, set kubesphere_connection to the other one and kubesphere_switch_connection to true."
@@ -468,6 +478,11 @@ class OtherCluster(KubeError):
 
 def _connection_of(cluster: Object) -> dict[str, Any]:
     return dict((cluster.get("spec") or {}).get("connection") or {})
+
+
+def _was_agent(cluster: Object) -> bool:
+    """Whether an agent connection has left something; until that is removed, the Cluster says so."""
+    return (cluster["metadata"].get("annotations") or {}).get(FORMER_CONNECTION) == Agent.name
 
 
 def _type(cluster: Object) -> str:

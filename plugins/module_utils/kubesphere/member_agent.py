@@ -313,10 +313,6 @@ class Agent:
         except KubeError as error:
             return str(error)
 
-    def clear_former(self, switched: bool) -> None:
-        """The direct connection leaves nothing."""
-        del switched
-
     def _know(self, token: Secret) -> None:
         for session in filter(None, (self.host, self.member)):
             session.redactor.add(token)

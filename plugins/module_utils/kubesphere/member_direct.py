@@ -104,20 +104,14 @@ class Direct:
         """Nothing here knows more than the Cluster's conditions."""
         return ""
 
-    def clear_former(self, switched: bool) -> None:
+    def clear_agent(self) -> None:
         """Remove what the agent connection has left: the agent, and the Service that tower forgets.
 
-        tower v0.2.1 pkg/proxy/proxy.go, delete(): it returns early for a Cluster that is of type direct by then. The
-        Service goes last: while it is there, a run that did not come to its end is made up for by the next one.
-
-        Args:
-            switched: whether it was an agent connection before.
+        tower v0.2.1 pkg/proxy/proxy.go, delete(): it returns early for a Cluster that is of type direct by then.
         """
-        service = self.host.find(SERVICE, mc_service(self.cluster_name), NAMESPACE)
-        if service is None and not switched:
-            return
         deployment = agent.find(self.member)
         if deployment is not None and agent.belongs_to(deployment) == self.cluster_name:
             self.member.delete(deployment, "its connection is direct now")
+        service = self.host.find(SERVICE, mc_service(self.cluster_name), NAMESPACE)
         if service is not None:
             self.host.delete(service, "its connection is direct now")

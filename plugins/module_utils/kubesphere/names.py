@@ -37,6 +37,9 @@ CHANGED_AT = f"{OWN_PREFIX}changed-at"
 RUN_BEFORE = f"{OWN_PREFIX}core-enabled-before"
 FAILED_RUN = f"{OWN_PREFIX}failed-run"
 
+FORMER_CONNECTION = f"{OWN_PREFIX}former-connection"
+"""On a Cluster that was switched: the connection whose leftovers are still there."""
+
 CONNECTION_REASON = f"{OWN_PREFIX}connection-reason"
 """On a Cluster: why `auto` chose the connection that it has."""
 

@@ -33,6 +33,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.member_direct import DirectOptions
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.names import (
     CLUSTER,
+    FORMER_CONNECTION,
     HOST_LABEL,
     NAMESPACE,
 )
@@ -204,16 +205,24 @@ def test_a_kubeconfig_that_leads_elsewhere() -> None:
     )
 
 
-def test_an_agent_is_looked_for_only_where_the_host_knows_of_one() -> None:
+def test_an_agent_is_looked_for_only_where_the_cluster_says_that_it_had_one() -> None:
     host, member = one("host", "host"), one("member", "member")
     become_ready(host)
     run(host, member, 5)
-    path = DEPLOYMENT.path("cluster-agent", NAMESPACE)
+    path, service = DEPLOYMENT.path("cluster-agent", NAMESPACE), SERVICE.path("mc-m", NAMESPACE)
     assert ("GET", path) not in member.requests
+    assert ("GET", service) not in host.requests
     host.put(item(SERVICE, "mc-m", NAMESPACE))
+    host.put({**host.at(CLUSTER, "m"), "metadata": {"name": "m", "annotations": {FORMER_CONNECTION: "agent"}}})
+    host.journal.clear()
     found = run(host, member, 5)
     assert ("GET", path) in member.requests
-    assert found.actions[-1] == "delete Service kubesphere-system/mc-m on host: its connection is direct now"
+    assert found.actions == [
+        "delete Service kubesphere-system/mc-m on host: its connection is direct now",
+        "patch Cluster m on host: nothing is left of its agent",
+    ]
+    host.journal.clear()
+    assert run(host, member, 5).actions == []
 
 
 def test_another_kubeconfig_is_given_on() -> None:

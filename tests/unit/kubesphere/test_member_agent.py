@@ -35,6 +35,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.names import (
     CLUSTER,
     CONNECTION_REASON,
+    FORMER_CONNECTION,
     NAMESPACE,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.reachability import Evidence
@@ -787,7 +788,10 @@ class TestSwitch:
         assert found.actions == ["patch Cluster m on host: its connection is agent now", CREATED]
         assert bodies == [
             {
-                "metadata": {"resourceVersion": version},
+                "metadata": {
+                    "resourceVersion": version,
+                    "annotations": {CONNECTION_REASON: None, FORMER_CONNECTION: None},
+                },
                 "spec": {"connection": {"type": "proxy", "token": "a-new-token"}},
                 "status": {"conditions": held("Federated", "Ready", at=BEFORE)},
             }
@@ -803,11 +807,18 @@ class TestSwitch:
         assert found.actions == [
             "patch Cluster m on host: its connection is direct now",
             "delete Service kubesphere-system/mc-m on host: its connection is direct now",
+            "patch Cluster m on host: nothing is left of its agent",
             "delete Deployment kubesphere-system/cluster-agent on member: its connection is direct now",
         ]
-        assert bodies == [
+        switched, cleared = bodies
+        assert cleared["metadata"]["annotations"] == {FORMER_CONNECTION: None}
+        assert cleared.keys() == {"metadata"}
+        assert [switched] == [
             {
-                "metadata": {"resourceVersion": version},
+                "metadata": {
+                    "resourceVersion": version,
+                    "annotations": {CONNECTION_REASON: None, FORMER_CONNECTION: "agent"},
+                },
                 "spec": {
                     "connection": {
                         "type": "direct",
@@ -851,6 +862,7 @@ class TestSwitch:
         fleet.ready("Federated", "Ready")
         assert fleet.run(connection="direct").actions == [
             "delete Service kubesphere-system/mc-m on host: its connection is direct now",
+            "patch Cluster m on host: nothing is left of its agent",
             "delete Deployment kubesphere-system/cluster-agent on member: its connection is direct now",
         ]
 
@@ -858,7 +870,8 @@ class TestSwitch:
         fleet = standing()
         fleet.run(None, connection="direct", switch=True)
         assert fleet.member.writes == []
-        assert len(fleet.run(connection="direct").actions) == 2
+        assert len(fleet.run(connection="direct").actions) == 3
+        assert not fleet.run(connection="direct").changed
 
     def test_there_and_back(self) -> None:
         fleet = standing()
