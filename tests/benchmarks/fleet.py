@@ -6,7 +6,7 @@ import base64
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 _INVENTORY_VARIABLES = {
     "kubesphere_install_timeout": 300,
-    "kubesphere_import_timeout": 120,
+    "kubesphere_import_timeout": 300,
     "kubesphere_provider": "sandbox",
     "kubesphere_region": "eu-1",
     "kubesphere_group": "production",
@@ -123,16 +123,15 @@ class Fleet:
         """Take the members out of the host, however they are connected, and wait until nothing is left of that.
 
         Raises:
-            FleetError: something is, after a minute.
+            FleetError: something still is after a minute.
         """
-        for name, member in self.members.items():
+        for name in self.members:
             self.host.api.delete(f"{CLUSTERS}/{name}")
+        _until_gone(self._left_on_host)
+        # Only now: a webhook of KubeSphere 3.4 lets no Cluster go whose member does not answer (kubesphere#6154).
+        for member in self.members.values():
             member.api.delete(_AGENT)
-        deadline = time.monotonic() + _RESET_DEADLINE
-        while left := self._left():
-            if time.monotonic() > deadline:
-                raise FleetError(f"after {_RESET_DEADLINE:.0f} s there still is {', '.join(left)}")
-            time.sleep(_POLL)
+        _until_gone(self._left_agents)
 
     def user_owned(self) -> dict[str, Object]:
         """What a user wants of each imported member, however a tool has put it: equal for tools that did the same.
@@ -175,19 +174,19 @@ class Fleet:
         }
         return list(found.values())
 
-    def _left(self) -> list[str]:
-        """What is left of imports: on the host, and of agents, whose pods go some time after their Deployment."""
+    def _left_on_host(self) -> list[str]:
         own = {*self.members, *(f"mc-{name}" for name in self.members)}
-        found = [
-            f"{path}/{name} on {self.host.name}"
-            for path in (CLUSTERS, _FEDERATED, _SERVICES)
-            for name in _names(self.host, path)
-            if name in own
+        paths = (CLUSTERS, _FEDERATED, _SERVICES)
+        return [f"{path}/{name} on the host" for path in paths for name in _names(self.host, path) if name in own]
+
+    def _left_agents(self) -> list[str]:
+        """Pods of agents: they go some time after their Deployment."""
+        return [
+            f"{_PODS}/{name} on {member.name}"
+            for member in self.members.values()
+            for name in _names(member, _PODS)
+            if name.startswith(f"{_AGENT_NAME}-")
         ]
-        for member in self.members.values():
-            agents = [name for name in _names(member, _PODS) if name.startswith(f"{_AGENT_NAME}-")]
-            found += [f"{_PODS}/{name} on {member.name}" for name in agents]
-        return found
 
     def _user_owned(self, member: Cluster, cluster: Object | None) -> Object:
         if cluster is None:
@@ -234,6 +233,14 @@ def _hosts(clusters: Iterable[Cluster]) -> dict[str, Any]:
 def _names(cluster: Cluster, collection: str) -> list[str]:
     listed = cluster.api.find(collection) or {}
     return [each["metadata"]["name"] for each in listed.get("items", [])]
+
+
+def _until_gone(left: Callable[[], list[str]]) -> None:
+    deadline = time.monotonic() + _RESET_DEADLINE
+    while found := left():
+        if time.monotonic() > deadline:
+            raise FleetError(f"after {_RESET_DEADLINE:.0f} s there still is {', '.join(found)}")
+        time.sleep(_POLL)
 
 
 def _credential(connection: Object) -> Object:

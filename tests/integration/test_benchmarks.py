@@ -6,29 +6,31 @@ import pytest
 
 from tests.benchmarks import table
 from tests.benchmarks.bench import FIRST, SECOND, SITE, Bench, Sample
-from tests.benchmarks.fleet import Fleet
+from tests.benchmarks.fleet import CONNECTIONS, DIRECT, Fleet
 from tests.benchmarks.tools import TOOLS
 from tests.sandbox.cluster import Cluster
 from tests.sandbox.sandbox import Sandbox
 
-Samples = dict[tuple[str, str], Sample]
+Samples = dict[tuple[str, str, str], Sample]
 
 
 @pytest.fixture(scope="module")
 def samples(
     product_sandbox: Sandbox, clusters: dict[str, Cluster], tmp_path_factory: pytest.TempPathFactory
 ) -> Samples:
-    """One round of two tools, by tool and step."""
+    """One round of two tools for each connection, by connection, tool and step."""
     assert clusters  # they are without KubeSphere now
     tools = [TOOLS["ours"], TOOLS["kubectl"]]
     for tool in tools:
         tool.prepare()
     folder = tmp_path_factory.mktemp("benchmark")
-    fleet, bench = Fleet(product_sandbox, folder), Bench(folder, print)
-    bench.install(fleet)
-    bench.compare(fleet, tools, repeat=1)
+    fleets = [Fleet(product_sandbox, folder / connection, connection) for connection in CONNECTIONS]
+    bench = Bench(folder, print)
+    bench.install(fleets[0])
+    for fleet in fleets:
+        bench.compare(fleet, tools, repeat=1)
     print(table.render(bench.samples))
-    return {(sample.tool, sample.step): sample for sample in bench.samples}
+    return {(sample.connection, sample.tool, sample.step): sample for sample in bench.samples}
 
 
 def _without_waiting(sample: Sample) -> int:
@@ -38,24 +40,24 @@ def _without_waiting(sample: Sample) -> int:
 
 
 def test_import_asks_no_more_than_it_did(samples: Samples) -> None:
-    first = samples["ours", FIRST]
+    first = samples[DIRECT, "ours", FIRST]
     assert _without_waiting(first) <= 7 * first.members
     assert first.member.total <= 3 * first.members
     assert first.writes == first.members
 
 
 def test_second_run_asks_little_and_writes_nothing(samples: Samples) -> None:
-    second = samples["ours", SECOND]
+    second = samples[DIRECT, "ours", SECOND]
     assert second.host.total <= 4 * second.members
     assert second.member.total <= second.members
     assert second.writes == 0
-    assert samples["ours", SITE].writes == 0
+    assert samples[DIRECT, "ours", SITE].writes == 0
 
 
 def test_peer_does_the_same(samples: Samples) -> None:
     # That both came to the same end is checked by the benchmark itself.
-    assert samples["kubectl", FIRST].writes == samples["kubectl", FIRST].members
-    assert samples["kubectl", SECOND].writes == 0
+    assert samples[DIRECT, "kubectl", FIRST].writes == samples[DIRECT, "kubectl", FIRST].members
+    assert samples[DIRECT, "kubectl", SECOND].writes == 0
 
 
 def test_figures_are_counted(samples: Samples) -> None:

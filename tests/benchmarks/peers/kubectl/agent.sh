@@ -20,7 +20,7 @@ check_proxy_address() {
 initialise() {
   local name=$1 region=$2 group=$3 provider=$4
   echo '    type: proxy' | manifest "$name" "$region" "$group" "$provider" | host apply -f -
-  host wait --for=condition=Initialized --timeout=120s "$CLUSTERS/$name"
+  host wait --for=condition=Initialized --timeout=300s "$CLUSTERS/$name"
 }
 
 # tower draws ports without a look at those of others; of two agents with the same ports only one could connect.
@@ -47,10 +47,10 @@ import_by_agent() {
   agent=$(ask_host "/kapis/cluster.kubesphere.io/v1alpha1/clusters/$name/agent/deployment") ||
     fail "$name" "the host gives out no manifest of its agent"
   kubectl --kubeconfig "$kubeconfig" apply -f - <<<"$agent"
-  kubectl --kubeconfig "$kubeconfig" -n "$SYSTEM" rollout status --timeout=120s deployment/cluster-agent
+  kubectl --kubeconfig "$kubeconfig" -n "$SYSTEM" rollout status --timeout=300s deployment/cluster-agent
   # Step 4.
-  host wait --for=condition=AgentAvailable --timeout=120s "$CLUSTERS/$name"
-  host wait --for=condition=Ready --timeout=120s "$CLUSTERS/$name"
+  host wait --for=condition=AgentAvailable --timeout=300s "$CLUSTERS/$name"
+  host wait --for=condition=Ready --timeout=300s "$CLUSTERS/$name"
   use_through_host "$name"
 }
 

@@ -26,7 +26,7 @@ import_directly() {
   fi
   printf '    type: direct\n    kubeconfig: %s\n' "$(base64 -w0 <<<"$flat")" |
     manifest "$name" "$region" "$group" "$provider" | host apply -f -
-  host wait --for=condition=Ready --timeout=120s "$CLUSTERS/$name"
+  host wait --for=condition=Ready --timeout=300s "$CLUSTERS/$name"
   use_through_host "$name"
 }
 
