@@ -2,61 +2,40 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import json
 import re
-import sys
-from pathlib import Path
-from typing import Any
 
-import testinfra
-import yaml
+import pytest
 from testinfra.host import Host
 
 from tests.sandbox import audit
-from tests.sandbox.kubeapi import KubeApi
 from tests.sandbox.standin import jwt
 from tests.sandbox.standin.remote import Remote, RestConfig
+from tests.scenario import (
+    DEPLOYMENTS,
+    STATE,
+    SYSTEM,
+    WORKPLACE,
+    api,
+    changes,
+    cluster_object,
+    expected_connection,
+    fingerprint,
+    name_of,
+    playbook,
+    settings,
+    variables,
+)
 
-SCENARIO = Path(__file__).parents[1]
-CHECKOUT = SCENARIO.parents[1]
-STATE = CHECKOUT / "build" / "molecule" / "default"
-SYSTEM = "/api/v1/namespaces/kubesphere-system"
-CLUSTERS = "/apis/cluster.kubesphere.io/v1alpha1/clusters"
 PRODUCT = "kubesphere.multicluster/"
 
 testinfra_hosts = ["ansible://all"]
 
 
-def name_of(host: Host) -> str:
-    return str(host.ansible.get_variables()["inventory_hostname"])
-
-
-@functools.cache
-def api(cluster: str) -> KubeApi:
-    return KubeApi.from_kubeconfig(STATE / f"{cluster}.kubeconfig")
-
-
-def settings(cluster: str) -> dict[str, Any]:
-    return dict(yaml.safe_load(api(cluster).get(f"{SYSTEM}/configmaps/kubesphere-config")["data"]["kubesphere.yaml"]))
-
-
-def fingerprint(secret: str) -> str:
-    """Stands for a secret in what a failed assertion shows."""
-    return hashlib.sha256(secret.encode()).hexdigest()[:8]
-
-
-def playbook(name: str, *options: str) -> str:
-    """Run a playbook of the collection as the scenario does."""
-    program = Path(sys.executable).with_name("ansible-playbook")
-    command = [str(part) for part in (program, "--inventory", SCENARIO / "inventory", *options, name)]
-    return str(testinfra.get_host("local://").check_output(" ".join(["%s"] * len(command)), *command))
-
-
-def changes(output: str) -> dict[str, int]:
-    """Number of changed tasks by host, from the recap."""
-    return {name: int(count) for name, count in re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", output, re.MULTILINE)}
+@pytest.fixture(scope="module")
+def plan() -> str:
+    """What a check run of the whole road prints when everything stands."""
+    return playbook("kubesphere.multicluster.site", "--check", "--diff")
 
 
 def test_role_is_that_of_the_group(host: Host) -> None:
@@ -72,19 +51,13 @@ def test_jwt_secret_is_that_of_the_fleet(host: Host) -> None:
 
 
 def test_deployments_are_available(host: Host) -> None:
-    found = api(name_of(host)).get("/apis/apps/v1/namespaces/kubesphere-system/deployments")["items"]
+    found = api(name_of(host)).get(DEPLOYMENTS)["items"]
     ready = {item["metadata"]["name"]: item["status"].get("availableReplicas", 0) for item in found}
     assert {"ks-installer", "ks-apiserver", "ks-controller-manager"} <= {name for name, count in ready.items() if count}
 
 
-def test_cluster_object_is_ready(host: Host) -> None:
-    cluster = api("host").get(f"{CLUSTERS}/{name_of(host)}")
-    conditions = {item["type"]: item["status"] for item in cluster["status"]["conditions"]}
-    assert (conditions.get("Federated"), conditions.get("Ready")) == ("True", "True")
-
-
 def test_cluster_object_says_what_the_inventory_says(host: Host) -> None:
-    cluster = api("host").get(f"{CLUSTERS}/{name_of(host)}")
+    cluster = cluster_object(name_of(host))
     labels, annotations = cluster["metadata"]["labels"], cluster["metadata"].get("annotations") or {}
     seen = {
         "kubesphere_provider": cluster["spec"].get("provider"),
@@ -92,9 +65,8 @@ def test_cluster_object_says_what_the_inventory_says(host: Host) -> None:
         "kubesphere_group": labels.get("cluster.kubesphere.io/group"),
         "kubesphere_alias": annotations.get("kubesphere.io/alias-name"),
     }
-    said = {key: value for key, value in host.ansible.get_variables().items() if key in seen}
+    said = {key: value for key, value in variables(host).items() if key in seen}
     assert {key: seen[key] for key in said} == said
-    assert cluster["spec"]["connection"]["type"] == "direct"
 
 
 def test_cluster_is_used_through_the_host(host: Host) -> None:
@@ -113,6 +85,10 @@ def test_cluster_is_used_through_the_host(host: Host) -> None:
     assert [node["metadata"]["uid"] for node in seen] == [node["metadata"]["uid"] for node in own]
 
 
+def test_nothing_is_left_of_what_looked_around(host: Host) -> None:
+    assert api(name_of(host)).get("/apis/batch/v1/jobs")["items"] == []
+
+
 def test_second_run_wrote_nothing(host: Host) -> None:
     mark = int((STATE / name_of(host) / "audit.mark").read_text())
     events = audit.select(audit.read(STATE / f"{name_of(host)}.audit.log", mark), PRODUCT)
@@ -125,10 +101,24 @@ def test_first_run_is_known_by_its_user_agent(host: Host) -> None:
     assert audit.writes(events)
 
 
-def test_plan_of_what_stands_is_empty() -> None:
-    assert changes(playbook("kubesphere.multicluster.site", "--check", "--diff")) == {"host": 0, "member-1": 0}
+def test_plan_of_what_stands_is_empty(host: Host, plan: str) -> None:
+    assert changes(plan)[name_of(host)] == 0
 
 
-def test_status_shows_the_member_at_work() -> None:
-    shown = playbook("kubesphere.multicluster.status")
-    assert re.search(r"member-1 +member +direct .* works", shown) is not None, shown
+def test_status_shows_the_cluster_at_work(host: Host, plan: str) -> None:
+    role = "host" if name_of(host) == "host" else "member"
+    row = rf"{name_of(host)} +{role} +{expected_connection(host)} .* works"
+    assert re.search(row, plan) is not None, plan
+
+
+def test_secrets_are_in_no_output(host: Host, plan: str) -> None:
+    log = (WORKPLACE / "ansible.log").read_text()
+    assert "TASK [kubesphere.multicluster.import : Import the member]" in log
+    cluster = name_of(host)
+    secrets = {
+        "jwtSecret": settings(cluster)["authentication"]["jwtSecret"],
+        **cluster_object(cluster)["spec"]["connection"],
+    }
+    known = [key for key in ("jwtSecret", "kubeconfig", "token") if secrets.get(key)]
+    assert {"jwtSecret", "kubeconfig"} <= set(known)
+    assert [key for key in known if secrets[key] in log or secrets[key] in plan] == []
