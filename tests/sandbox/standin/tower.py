@@ -183,15 +183,34 @@ class Proxy:
             return
         set_endpoints(connection, address)
         _set_condition(cluster, "Initialized", "True", "Initialized", "Cluster has been initialized")
-        path = f"{CLUSTERS}/{name}"
         try:
-            # What others wrote since the watch told of the object is overwritten: only the version is fetched anew.
-            cluster["metadata"]["resourceVersion"] = self._api.get(path)["metadata"]["resourceVersion"]
-            cluster = self._api.update(path, cluster)
+            self._agents[name] = self._overwrite(cluster)
         except ApiError as error:
             klog("E", f"{PLACE}:507", f"failed to update cluster {name}, err: {error.message}")
-            return
-        self._agents[name] = cluster
+
+    def _overwrite(self, cluster: Object) -> Object:
+        """Write a Cluster, whatever others have written since the watch told of it: only its version is fetched anew.
+
+        So a finalizer that the cluster controller set meanwhile is lost, and the watch, which tells of that write
+        next, shows a Cluster that is not initialised: ports and token are drawn once more.
+
+        A conflict is tried again here. The original means to, but by then it has lost the object (client-go returns an
+        empty one with the error), and gives up; the Service may then have other ports than the Cluster. That is a
+        matter of milliseconds there, and would happen here all the time.
+
+        Raises:
+            ApiError: the API server refused it.
+        """
+        path = f"{CLUSTERS}/{cluster['metadata']['name']}"
+        for pause in CONFLICT_PAUSES:
+            time.sleep(pause)
+            cluster["metadata"]["resourceVersion"] = self._api.get(path)["metadata"]["resourceVersion"]
+            try:
+                return self._api.update(path, cluster)
+            except ApiError as error:
+                if error.status != 409:
+                    raise
+        return self._api.update(path, cluster)
 
     def _allocate_port(self, name: str) -> int:
         """A port that is drawn at random; the original's test for collisions compares another field and finds none."""
