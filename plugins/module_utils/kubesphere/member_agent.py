@@ -13,14 +13,14 @@ from typing import Any
 
 from ..kube import rollout
 from ..kube.errors import KubeError
-from ..kube.resources import DEPLOYMENT, SERVICE_ACCOUNT, Object
+from ..kube.resources import DEPLOYMENT, SERVICE, SERVICE_ACCOUNT, Object
 from ..kube.secret import Secret
 from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, wait
 from . import address, agent, jwt, ks_apiserver, kubesphere_config, proxy_address, reachability, releases
-from .conditions import condition, condition_problem
+from .conditions import condition_problem
 from .kubesphere_config import KubeSphereConfig
-from .names import CLUSTER, NAMESPACE, TOWER
+from .names import CLUSTER, NAMESPACE, TOWER, mc_service
 from .refusals import Refused
 
 _TRIES = 10
@@ -86,6 +86,7 @@ class Agent:
         self.handed_over = ""
         self._token = Secret(secrets.token_hex(32))  # tower's own generator can be predicted, and it keeps a given one
         self._since = ""
+        self._restart = False
         self._standing: Object | None = None
         self._evidence: reachability.Evidence | None = None
         if config is not None:
@@ -212,6 +213,8 @@ class Agent:
             return cluster
         before, asked = len(self.member.journal), self.host.server_time
         standing = agent.ensure(self.member, self._standing, wanted, "connect it to the host")
+        if self._restart and len(self.member.journal) == before:
+            standing = rollout.restart(self.member, standing, "its ports were drawn anew")
         # An agent whose pods stay does not connect anew.
         if any(_template(each.before) != _template(each.after) for each in self.member.journal[before:]):
             self._since = asked
@@ -257,43 +260,53 @@ class Agent:
         )
 
     def _with_own_ports(self, cluster: Object, deadline: float, progress: Progress) -> Object:
-        """Have the ports drawn anew while another Cluster has them too.
+        """Have the ports drawn anew while an agent could not connect by them.
 
-        tower compares with the wrong field and never finds a collision (v0.2.1 pkg/proxy/proxy.go L603-605); the second
-        of two agents could then never connect. A Cluster whose condition Initialized is gone is initialised again.
+        A Cluster whose condition Initialized is gone is initialised again.
         """
-        if condition(cluster, "AgentAvailable").get("status") == "True":
+        if not any(condition_problem(cluster, kind) for kind in ("AgentAvailable", "Ready")):
             return cluster
-        others = self._sharing_ports(cluster)
-        for _dummy in range(_TRIES):
-            if not others:
+        for tried in range(_TRIES + 1):
+            problem = self._port_problem(cluster)
+            if not problem:
                 return cluster
-            progress(f"{self.cluster_name}: has ports drawn anew, since {', '.join(others)} has the same")
-            forgotten = retry_on_conflict(self._forget_ports, cluster, self._read)
-            cluster = self._initialised(forgotten, deadline, progress)
-            others = self._sharing_ports(cluster)
-        if not others:
-            return cluster
+            if tried == _TRIES:
+                break
+            progress(f"{self.cluster_name}: has its ports drawn anew: {problem}")
+            # An agent that is connected keeps tower's listeners on the former ones.
+            self._restart = self._restart or not condition_problem(cluster, "AgentAvailable")
+
+            def forget(seen: Object, reason: str = problem) -> Object:
+                return self.host.patch(seen, without_conditions(seen, "Initialized"), reason, guarded=True)
+
+            cluster = self._initialised(retry_on_conflict(forget, cluster, self._read), deadline, progress)
         raise KubeError(
-            f"tower gave Cluster {self.cluster_name} ports that {', '.join(others)} has as well, {_TRIES + 1} times",
+            f"tower drew ports for Cluster {self.cluster_name} {_TRIES + 1} times, and still {problem}",
             self.host.cluster,
             "Run this again.",
         )
 
-    def _read(self) -> Object:
-        return self.host.get(CLUSTER, self.cluster_name)
+    def _port_problem(self, cluster: Object) -> str:
+        """Why no agent could serve the ports that tower has drawn; empty if one could.
 
-    def _forget_ports(self, cluster: Object) -> Object:
-        changes = without_conditions(cluster, "Initialized")
-        return self.host.patch(cluster, changes, "another Cluster has the same ports", guarded=True)
-
-    def _sharing_ports(self, cluster: Object) -> list[str]:
+        tower compares with the wrong field and never finds that another Cluster has them (v0.2.1 pkg/proxy/proxy.go
+        L603-605); and where somebody else writes the Cluster at the same time, it may draw twice and leave one pair in
+        the Cluster and the other in the Service (L480-510).
+        """
         own = _ports(cluster)
-        return [
+        others = [
             other["metadata"]["name"]
             for other in self.host.list(CLUSTER).items
             if other["metadata"]["name"] != self.cluster_name and own & _ports(other)
         ]
+        if others:
+            return f"{', '.join(others)} has the same ports"
+        service = self.host.find(SERVICE, mc_service(self.cluster_name), NAMESPACE)
+        targets = {each.get("targetPort") for each in ((service or {}).get("spec") or {}).get("ports") or []}
+        return "its Service leads to other ports" if targets and targets != own else ""
+
+    def _read(self) -> Object:
+        return self.host.get(CLUSTER, self.cluster_name)
 
     # The end
 

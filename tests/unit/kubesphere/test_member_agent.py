@@ -422,15 +422,15 @@ class TestPorts:
         import_member(fleet.host, fleet.member, wanted, wait_timeout=5, progress=lines.append)
         assert fleet.cluster["spec"]["connection"]["kubernetesAPIServerPort"] == 6003
         assert [line for line in lines if "drawn anew" in line] == [
-            "m: has ports drawn anew, since x has the same",
-            "m: has ports drawn anew, since z has the same",
+            "m: has its ports drawn anew: x has the same ports",
+            "m: has its ports drawn anew: z has the same ports",
         ]
         assert [each.pop("metadata").keys() for each in bodies] == [{"resourceVersion"}, {"resourceVersion"}]
         assert bodies == [{"status": {"conditions": []}}] * 2
+        assert [each.reason for each in fleet.host.journal[1:]] == ["x has the same ports", "z has the same ports"]
         for write in fleet.host.journal[1:]:
             assert write.before is not None
             assert write.after is not None
-            assert write.reason == "another Cluster has the same ports"
             assert {**write.before, "status": 0} == {**write.after, "status": 0}
 
     def test_other_conditions_stay(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -470,10 +470,25 @@ class TestPorts:
         with pytest.raises(KubeError) as caught:
             fleet.run()
         assert str(caught.value) == (
-            "host: tower gave Cluster m ports that x, y has as well, 11 times. Run this again."
+            "host: tower drew ports for Cluster m 11 times, and still x, y has the same ports. Run this again."
         )
         assert [method for method, _path in fleet.host.writes] == ["POST", *["PATCH"] * 10]
         assert fleet.member.writes == []
+
+    @pytest.mark.parametrize("connected", [False, True])
+    def test_a_service_with_other_ports_has_them_drawn_anew(self, connected: bool) -> None:
+        fleet = standing() if connected else Fleet(proxied("m", 6001, conditions=held("Initialized")))
+        wrong = [{"port": 6443, "targetPort": 6590}, {"port": 80, "targetPort": 16590}]
+        if connected:
+            lost = [each for each in fleet.cluster["status"]["conditions"] if each["type"] != "Ready"]
+            fleet.host.put({**fleet.cluster, "status": {"conditions": lost}})
+        fleet.host.put(item(SERVICE, "mc-m", NAMESPACE, spec={"ports": wrong}))
+        found = fleet.run()
+        assert "patch Cluster m on host: its Service leads to other ports" in found.actions
+        assert fleet.cluster["spec"]["connection"]["kubernetesAPIServerPort"] == (6001 if connected else 6000)
+        # An agent that is connected has to come again.
+        restarted = "patch Deployment kubesphere-system/cluster-agent on member: its ports were drawn anew"
+        assert (restarted in found.actions) == connected
 
     def test_the_last_draw_counts(self) -> None:
         fleet = Fleet(proxied("x", 6001))
