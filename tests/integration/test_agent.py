@@ -460,11 +460,14 @@ def test_ports_of_another_member_are_drawn_anew(controller: Controller, again: F
         "metadata": {"name": "other"},
         "spec": {"joinFederation": True, "connection": {"type": "proxy", "token": "x"}},
     }
-    steer(host, cloud={"address": "auto"}, tower={"port": [6100, 6100, 6100, 6200]})
+    steer(host, cloud={"address": "auto"}, tower={"port": {"other": 6100, "member-1": 6100}})
     try:
         host.api.create(CLUSTERS, other)
         eventually(lambda: connection(host, "other").get("kubernetesAPIServerPort") == 6100, "the other's ports")
-        run = controller.playbook("import", again)
+        started = controller.start("import", again)
+        eventually(lambda: connection(host).get("kubernetesAPIServerPort") == 6100, "the same ports")
+        steer(host, cloud={"address": "auto"}, tower={"port": {"other": 6100, "member-1": 6200}})
+        run = started.end()
         assert run.status == 0, run.output
         assert connection(host)["kubernetesAPIServerPort"] == 6200
         assert connection(host, "other")["kubernetesAPIServerPort"] == 6100

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..kube import rollout
-from ..kube.errors import KubeError
+from ..kube.errors import KubeError, WaitTimeout
 from ..kube.resources import DEPLOYMENT, SERVICE, SERVICE_ACCOUNT, Object
 from ..kube.secret import Secret
 from ..kube.session import Session, retry_on_conflict
@@ -31,6 +31,9 @@ PROBE = 60.0
 
 _UNKNOWN = "(known when KubeSphere stands on the host)"
 """The proxy address in the plan of a first run."""
+
+_SETTLING = 3.0  # seconds until tower has surely drawn a new Cluster's ports for the last time
+_SETTLING_LOOK = 0.3
 
 _PORTS = ("kubernetesAPIServerPort", "kubesphereAPIServerPort")
 
@@ -267,7 +270,8 @@ class Agent:
         if not any(condition_problem(cluster, kind) for kind in ("AgentAvailable", "Ready")):
             return cluster
         for tried in range(_TRIES + 1):
-            problem = self._port_problem(cluster)
+            cluster, problem = self._settled(cluster)
+            problem = problem or self._shared_ports(cluster)
             if not problem:
                 return cluster
             if tried == _TRIES:
@@ -286,12 +290,30 @@ class Agent:
             "Run this again.",
         )
 
-    def _port_problem(self, cluster: Object) -> str:
-        """Why no agent could serve the ports that tower has drawn; empty if one could.
+    def _settled(self, cluster: Object) -> tuple[Object, str]:
+        """The Cluster once its Service leads to its ports; and the problem where it does not.
 
-        tower compares with the wrong field and never finds that another Cluster has them (v0.2.1 pkg/proxy/proxy.go
-        L603-605); and where somebody else writes the Cluster at the same time, it may draw twice and leave one pair in
-        the Cluster and the other in the Service (L480-510).
+        Where somebody else writes the new Cluster at the same time, tower draws twice, and may leave one pair of ports
+        in the Cluster and the other in the Service (v0.2.1 pkg/proxy/proxy.go L480-510). Most of the time that passes.
+        """
+
+        def evaluate(item: Object | None) -> Outcome[Object]:
+            service = self.host.find(SERVICE, mc_service(self.cluster_name), NAMESPACE)
+            targets = {each.get("targetPort") for each in ((service or {}).get("spec") or {}).get("ports") or []}
+            if item is not None and (not targets or targets == _ports(item)):
+                return Done(item)
+            return Pending("its Service leads to other ports", retry_in=_SETTLING_LOOK)
+
+        target = Target(CLUSTER, self.cluster_name)
+        try:
+            return wait(self.host, target, evaluate, goal="its ports are drawn", timeout=_SETTLING, start=cluster), ""
+        except WaitTimeout:
+            return self._read(), "its Service leads to other ports"
+
+    def _shared_ports(self, cluster: Object) -> str:
+        """Which other Clusters have the same ports; empty if none has.
+
+        tower compares with the wrong field and never finds out (v0.2.1 pkg/proxy/proxy.go L603-605).
         """
         own = _ports(cluster)
         others = [
@@ -299,11 +321,7 @@ class Agent:
             for other in self.host.list(CLUSTER).items
             if other["metadata"]["name"] != self.cluster_name and own & _ports(other)
         ]
-        if others:
-            return f"{', '.join(others)} has the same ports"
-        service = self.host.find(SERVICE, mc_service(self.cluster_name), NAMESPACE)
-        targets = {each.get("targetPort") for each in ((service or {}).get("spec") or {}).get("ports") or []}
-        return "its Service leads to other ports" if targets and targets != own else ""
+        return f"{', '.join(others)} has the same ports" if others else ""
 
     def _read(self) -> Object:
         return self.host.get(CLUSTER, self.cluster_name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import re
 import socket
@@ -650,7 +651,26 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
 
     def __init__(self, kubesphere: KubeSphere) -> None:
         self.kubesphere = kubesphere
+        self._connections: set[socket.socket] = set()
         super().__init__(("0.0.0.0", PORT), _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Take a connection, and remember it."""
+        connection, address = super().get_request()
+        self._connections.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Close the port and, as Go's Shutdown does, what is kept alive: nobody goes on with the former settings."""
+        super().server_close()
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)  # an answer that is being written is finished
 
     def server_bind(self) -> None:
         """Share the port: during a rollout the pods of a cluster have the same address."""

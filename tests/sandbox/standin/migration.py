@@ -23,14 +23,14 @@ def migrate(release: Release, spec: Section, status: Section | None) -> bool:
     Raises:
         KeyError: as the original does, for instance in 3.4 where ``common`` has no ``es``.
     """
-    if not release.writes_core_version:
+    if not release.migrates:
         return False
     status = status or {}
     if "common" in spec:
         _migrate_common(release, spec, status)
     # Every part is migrated, also when one before it has decided already.
     outdated = [step(spec) for step in _STEPS[: _STEPS_OF_LINE[release.line[1]]]]
-    if "core" in status:
+    if "core" in status and release.writes_core_version:
         outdated.append(status["core"].get("version") != release.tag)
     return any(outdated)
 

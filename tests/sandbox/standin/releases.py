@@ -63,7 +63,12 @@ class Release:
 
     @property
     def writes_core_version(self) -> bool:
-        """Whether roles/check-result writes ``status.core.version`` and the installer migrates configurations."""
+        """Whether roles/check-result writes ``status.core.version``, and the installer compares it with its own."""
+        return self.number >= (3, 1, 1)
+
+    @property
+    def migrates(self) -> bool:
+        """Whether the installer brings older ClusterConfigurations into its own form."""
         return self.line >= (3, 1)
 
     @property

@@ -149,7 +149,8 @@ def test_outdated_section_makes_the_object_anew(section: str) -> None:
         ("v3.4.1", {"core": {"status": "enabled", "version": "v3.4.1"}}, False),
         ("v3.4.1", {"core": {"status": "enabled", "version": "v3.4.0"}}, True),
         ("v3.4.1", {"core": {"status": "enabled"}}, True),
-        ("v3.1.0", {"core": {"status": "enabled"}}, True),
+        ("v3.1.1", {"core": {"status": "enabled"}}, True),
+        ("v3.1.0", {"core": {"status": "enabled"}}, False),
         ("v3.0.0", {"core": {"status": "enabled"}}, False),
     ],
 )
