@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.node.dns import DnsServer
-from tests.sandbox.standin import tunnel
 from tests.sandbox.standin.agent import OptionsError, complete, duration, parse_problem
+from tests.sandbox.standin.runtime import background
 from tests.sandbox.standin.tunnel import Tunnel
 
 
@@ -66,9 +66,9 @@ def test_tunnel_carries_more_than_its_window_both_ways() -> None:
     data = bytes(range(256)) * 8192
     stream.settimeout(10)
     local.settimeout(10)
-    tunnel.background(stream.sendall, data)
+    background(stream.sendall, data)
     assert _read(local, len(data)) == data
-    tunnel.background(local.sendall, data)
+    background(local.sendall, data)
     assert _read(stream, len(data)) == data
     near.close()
     assert stream.recv(1) == b""
