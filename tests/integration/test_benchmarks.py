@@ -6,7 +6,7 @@ import pytest
 
 from tests.benchmarks import table
 from tests.benchmarks.bench import FIRST, SECOND, SITE, Bench, Sample
-from tests.benchmarks.fleet import CONNECTIONS, DIRECT, Fleet
+from tests.benchmarks.fleet import AGENT, CONNECTIONS, DIRECT, Fleet
 from tests.benchmarks.tools import TOOLS
 from tests.sandbox.cluster import Cluster
 from tests.sandbox.sandbox import Sandbox
@@ -35,7 +35,7 @@ def samples(
 
 def _without_waiting(sample: Sample) -> int:
     """Requests to the host, less those whose number depends on how quick KubeSphere is."""
-    waiting = ("watch clusters", "get services/proxy")
+    waiting = ("watch clusters", "get services/proxy", "list deployments")
     return sum(number for what, number in sample.host.listed.items() if not what.startswith(waiting))
 
 
@@ -58,6 +58,24 @@ def test_peer_does_the_same(samples: Samples) -> None:
     # That both came to the same end is checked by the benchmark itself.
     assert samples[DIRECT, "kubectl", FIRST].writes == samples[DIRECT, "kubectl", FIRST].members
     assert samples[DIRECT, "kubectl", SECOND].writes == 0
+
+
+def test_import_by_agent_asks_no_more_than_it_did(samples: Samples) -> None:
+    first, second = samples[AGENT, "ours", FIRST], samples[AGENT, "ours", SECOND]
+    assert _without_waiting(first) <= 10 * first.members
+    # Its Cluster and its agent; and a Job, created and deleted, that looks whether tower is reached.
+    assert first.writes == 4 * first.members
+    assert second.host.total <= 5 * second.members
+    assert second.member.total <= 2 * second.members
+    assert second.writes == 0
+    assert samples[AGENT, "ours", SITE].writes == 0
+
+
+def test_peer_does_the_same_by_agent(samples: Samples) -> None:
+    first = samples[AGENT, "kubectl", FIRST]
+    assert first.writes == 2 * first.members
+    # ks-apiserver's manifest has empty fields that kubectl wants to write each time.
+    assert samples[AGENT, "kubectl", SECOND].writes == first.members
 
 
 def test_figures_are_counted(samples: Samples) -> None:
