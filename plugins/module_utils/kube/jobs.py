@@ -25,7 +25,8 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 _OWNER = FIELD_MANAGER
 _DIGEST = f"{FIELD_MANAGER}/job"
 _JOB_NAME = "job-name"  # the label that the job controller gives to pods, in all versions of Kubernetes
-_QUICK_LOOK = 0.5  # seconds between looks at the pod, which is not what is watched
+_LOOK = 2.0  # seconds between looks at the pod and its events, which are not what is watched
+_QUICK_LOOK = 0.5
 _MARGIN = 10  # seconds that the Job may live longer than it is waited for
 _KEPT = 60  # seconds until Kubernetes removes an ended one by itself, should nobody else
 _REPLACED = 30.0  # seconds until a former Job has to be gone
@@ -161,21 +162,29 @@ def _end(session: Session, job: Object, timeout: float, progress: Progress) -> E
     name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
     uid = job["metadata"]["uid"]
 
+    looked = False
+
     def evaluate(now: Object | None) -> Outcome[Ended]:
+        nonlocal looked
         if now is None or now["metadata"]["uid"] != uid:
             raise NotStarted(f"{JOB.title(name, namespace)} was removed by somebody else", session.cluster)
+        status = now.get("status") or {}
+        counted = any(status.get(each) for each in ("active", "succeeded", "failed"))
+        if not counted and not looked:  # the job controller tells of its pod by the Job, which is watched
+            looked = True
+            return Pending("its pod does not exist yet", retry_in=_LOOK)
         pod = _pod(session, now)
         if pod is None:
             refusal = _refusal(session, now)
             if refusal:
                 raise NotStarted(f"no pod was let in for {JOB.title(name, namespace)}: {refusal}", session.cluster)
-            return Pending("its pod does not exist yet", retry_in=_QUICK_LOOK)
+            return Pending("its pod does not exist yet", retry_in=_LOOK)
         if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
             return Done(_ended(session, pod))
         problem = pod_problem(pod)
         if any(word in problem for word in _HOPELESS):
             raise NotStarted(problem, session.cluster, "Look whether the image can be pulled there.")
-        return Pending(problem or f"pod {pod['metadata']['name']} goes on", retry_in=_QUICK_LOOK)
+        return Pending(problem or f"pod {pod['metadata']['name']} goes on", retry_in=_LOOK)
 
     return wait(
         session,
