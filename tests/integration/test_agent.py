@@ -339,17 +339,20 @@ def test_agent_manifest_for_a_pipeline(controller: Controller, standing: Fleet, 
     run = controller.playbook("import", standing)
     assert run.status == 0, run.output
     access = {"host_cluster": {"kubeconfig": str(host.kubeconfig)}, "cluster_name": "member-1"}
-    returned = controller.module("agent_manifest", "member-1", standing, access)
-    [given] = returned.of("agent_manifest")
     path = tmp_path / "agent.yaml"
-    written = controller.module("agent_manifest", "member-1", standing, {**access, "path": str(path)})
-    assert written.of("agent_manifest")[0]["actions"] == [f"write {path}"]
+    local = standing.with_all(ansible_connection="local")
+
+    def asked(**more: str) -> Run:
+        return controller.module("agent_manifest", "member-1", local, {**access, **more})
+
+    [given] = asked().of("agent_manifest")
+    [written] = asked(path=str(path)).of("agent_manifest")
+    assert written["actions"] == [f"write {path}"]
     assert yaml.safe_load(path.read_text()) == yaml.safe_load(given["manifest"])
-    assert not controller.module("agent_manifest", "member-1", standing, {**access, "path": str(path)}).changed.get(
-        "member-1"
-    )
-    other = controller.module("agent_manifest", "member-1", standing, {**access, "cluster_name": "nobody"})
-    assert "there is no Cluster nobody with an agent connection" in other.failures["member-1"]
+    [again] = asked(path=str(path)).of("agent_manifest")
+    assert again["changed"] is False
+    refused = asked(cluster_name="nobody").failures["member-1"]
+    assert "there is no Cluster nobody with an agent connection" in refused
 
 
 # From one connection to the other

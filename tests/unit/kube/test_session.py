@@ -104,7 +104,7 @@ class TestReading:
             (410, Gone),
             (422, errors.Invalid),
             (500, ServerError),
-            (504, ServerError),
+            (501, ServerError),
         ],
     )
     def test_what_a_status_means(self, server: Server, code: int, error: type[KubeError]) -> None:
@@ -183,6 +183,14 @@ class TestPatience:
         assert connect(server).request("PATCH", PATH, what="try") == LIVE
         server.script = [status(500, message)]
         with pytest.raises(ServerError, match="500 from"):
+            connect(server).request("POST", PATH, what="try")
+
+    @pytest.mark.parametrize("code", [502, 504])
+    def test_a_gateway_on_the_way(self, server: Server, code: int) -> None:
+        server.script = [Reply(code), Reply(body=LIVE)]
+        assert connect(server).request("GET", PATH, what="try") == LIVE
+        server.script = [Reply(code)]
+        with pytest.raises(ServerError, match=f"{code} from"):
             connect(server).request("POST", PATH, what="try")
 
     def test_as_late_as_it_says(self, server: Server) -> None:
