@@ -251,10 +251,14 @@ class Session:
     ) -> str:
         """Ask for something that is answered by no object, a log for example; the arguments are those of ``request``.
 
+        A question stores nothing, whatever its method, and may be sent again.
+
         Raises:
             KubeError: it could not be had.
         """
-        status, answer = self._send(method, path, what, body=body, query=query, headers=headers, patience=patience)
+        status, answer = self._send(
+            method, path, what, body=body, query=query, headers=headers, patience=patience, repeatable=True
+        )
         if status >= 400:
             raise self._refused(what, status, answer)
         return answer.decode("utf-8", errors="replace")
@@ -407,12 +411,13 @@ class Session:
         content_type: str = "application/json",
         headers: Mapping[str, str] | None = None,
         patience: float | None = None,
+        repeatable: bool = False,
     ) -> tuple[int, bytes]:
         """Send a request until it is answered or patience ends; what is not safe to repeat is sent once."""
         url = self.server + path + ("?" + urlencode(query) if query else "")
         data = None if body is None else json.dumps(body).encode()
         all_headers = {**self._headers, **(headers or {}), **({"Content-Type": content_type} if data else {})}
-        repeatable = method in ("GET", "PATCH", "DELETE")
+        repeatable = repeatable or method in ("GET", "PATCH", "DELETE")
         deadline = time.monotonic() + (self.patience if patience is None else patience)
         pause = _FIRST_PAUSE
         while True:
