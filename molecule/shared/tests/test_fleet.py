@@ -58,7 +58,7 @@ def test_deployments_are_available(host: Host) -> None:
 
 def test_cluster_object_says_what_the_inventory_says(host: Host) -> None:
     cluster = cluster_object(name_of(host))
-    labels, annotations = cluster["metadata"]["labels"], cluster["metadata"].get("annotations") or {}
+    labels, annotations = cluster["metadata"].get("labels") or {}, cluster["metadata"].get("annotations") or {}
     seen = {
         "kubesphere_provider": cluster["spec"].get("provider"),
         "kubesphere_region": labels.get("cluster.kubesphere.io/region"),
