@@ -345,10 +345,13 @@ class _Import:
         spec: dict[str, Any] = {"connection": connection.connection(), "enable": True, "joinFederation": True}
         if self.wanted.provider:
             spec["provider"] = self.wanted.provider
+        metadata: dict[str, Any] = {"name": self.wanted.name, **self._metadata()}
+        if connection.finalizers:
+            metadata["finalizers"] = list(connection.finalizers)
         return {
             "apiVersion": CLUSTER.api_version,
             "kind": CLUSTER.kind,
-            "metadata": {"name": self.wanted.name, **self._metadata()},
+            "metadata": metadata,
             "spec": spec,
         }
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -18,9 +19,9 @@ from ..kube.secret import Secret
 from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, wait
 from . import address, agent, jwt, ks_apiserver, kubesphere_config, proxy_address, reachability, releases
-from .conditions import condition_problem
+from .conditions import condition, condition_problem
 from .kubesphere_config import KubeSphereConfig
-from .names import CLUSTER, NAMESPACE, TOWER, mc_service
+from .names import CLUSTER, FINALIZER, NAMESPACE, TOWER, mc_service
 from .refusals import Refused
 
 _TRIES = 10
@@ -61,6 +62,10 @@ class Agent:
     name = "agent"
     field = "proxy"  # of spec.connection.type
     conditions = ("AgentAvailable", "Federated", "Ready")
+    # Were it the controller that adds its finalizer to the new Cluster, tower would overwrite that, see the Cluster of
+    # before once more, and draw other ports (tower v0.2.1 pkg/proxy/proxy.go L374-513; seen with both programs). An
+    # agent that has come meanwhile is served on the former ones, which nobody calls.
+    finalizers = (FINALIZER,)
 
     def __init__(
         self,
@@ -205,6 +210,7 @@ class Agent:
         """
         deadline = time.monotonic() + timeout
         if not self.host.planning:
+            self._restart = _stuck(cluster)
             cluster = self._initialised(cluster, deadline, progress)
             cluster = self._with_own_ports(cluster, deadline, progress)
         token = Secret(str(((cluster.get("spec") or {}).get("connection") or {}).get("token") or ""))
@@ -217,7 +223,7 @@ class Agent:
         before, asked = len(self.member.journal), self.host.server_time
         standing = agent.ensure(self.member, self._standing, wanted, "connect it to the host")
         if self._restart and len(self.member.journal) == before:
-            standing = rollout.restart(self.member, standing, "its ports were drawn anew")
+            standing = rollout.restart(self.member, standing, "the host does not reach the member by its connection")
         # An agent whose pods stay does not connect anew.
         if any(_template(each.before) != _template(each.after) for each in self.member.journal[before:]):
             self._since = asked
@@ -387,6 +393,16 @@ def without_conditions(cluster: Object, *kinds: str) -> dict[str, Any]:
 
 def _template(deployment: Object | None) -> Any:
     return ((deployment or {}).get("spec") or {}).get("template")
+
+
+def _stuck(cluster: Object) -> bool:
+    """Whether an agent is connected, and the host does not get through to it all the same."""
+    federated = condition(cluster, "Federated")
+    return (
+        not condition_problem(cluster, "AgentAvailable")
+        and federated.get("status") == "False"
+        and bool(re.search(r"dial tcp|EOF|timeout", federated.get("reason") or ""))
+    )
 
 
 def _ports(cluster: Object) -> set[int]:

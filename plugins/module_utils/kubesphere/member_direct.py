@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,7 @@ class Direct:
     name = "direct"
     field = "direct"  # of spec.connection.type
     conditions = ("Federated", "Ready")
+    finalizers: Sequence[str] = ()  # the controller's own business
 
     def __init__(self, host: Session, member: Session, cluster_name: str, options: DirectOptions) -> None:
         self.host = host

@@ -23,6 +23,9 @@ TOWER = "tower"
 CLUSTER = Kind("cluster.kubesphere.io/v1alpha1", "Cluster", "clusters", namespaced=False)
 CLUSTER_CONFIGURATION = Kind("installer.kubesphere.io/v1alpha1", "ClusterConfiguration", "clusterconfigurations")
 
+FINALIZER = "finalizer.cluster.kubesphere.io"
+"""The cluster controller puts it on every Cluster."""
+
 HOST_LABEL = "cluster-role.kubesphere.io/host"
 REGION_LABEL = "cluster.kubesphere.io/region"
 GROUP_LABEL = "cluster.kubesphere.io/group"

@@ -487,7 +487,7 @@ class TestPorts:
         assert "patch Cluster m on host: its Service leads to other ports" in found.actions
         assert fleet.cluster["spec"]["connection"]["kubernetesAPIServerPort"] == (6001 if connected else 6000)
         # An agent that is connected has to come again.
-        restarted = "patch Deployment kubesphere-system/cluster-agent on member: its ports were drawn anew"
+        restarted = "patch Deployment kubesphere-system/cluster-agent on member: the host does not reach the member by its connection"
         assert (restarted in found.actions) == connected
 
     def test_the_last_draw_counts(self) -> None:
