@@ -22,10 +22,9 @@ from tests.sandbox.binaries import require
 from tests.sandbox.certificates import Authority, service_account_key, write_kubeconfig, write_private
 from tests.sandbox.certificates import kubeconfig as make_kubeconfig
 from tests.sandbox.kubeapi import ApiError, KubeApi, Object
-from tests.sandbox.network import SERVICE_SUBNET, Namespace
+from tests.sandbox.network import API_SERVER_PORT, SERVICE_SUBNET, Namespace
 from tests.sandbox.processes import Process
 
-API_SERVER_PORT = 6443
 API_SERVICE_ADDRESS = "10.96.0.1"
 """ClusterIP of the Service ``kubernetes``: the first address of the range."""
 
@@ -310,7 +309,7 @@ class Cluster:
     def cut_way_to(self, other: Cluster, reject: bool = False) -> None:
         """Let this cluster open no connection to another one any more; the other one can still open some to this.
 
-        Connections that are open stay.
+        Connections that are open stay, but for those to its API server.
 
         Args:
             other: the cluster that cannot be reached.

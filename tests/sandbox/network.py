@@ -27,6 +27,8 @@ _SUBNETS = 256
 _CUT = "SANDBOX-CUT"
 """Chain with the rules of what is cut."""
 
+API_SERVER_PORT = 6443
+
 _FIRST_BALANCED, _BALANCED = 210, 45
 """Addresses of load balancers: where they begin in the subnet, and how many there are. Clusters begin at 10."""
 
@@ -134,7 +136,7 @@ class Namespace:
             address: the address.
             reject: answer with a reset, as a firewall may, in place of silence.
         """
-        self._add_rules([_refuse_rule(address, reject)])
+        self._add_rules(_refuse_rules(address, reject))
 
     def hide(self, machine: str) -> None:
         """Let nobody but the machine open a connection into the namespace, as behind a router with NAT."""
@@ -142,7 +144,7 @@ class Namespace:
 
     def mend(self, address: str) -> None:
         """Undo ``cut`` and ``refuse`` for one address."""
-        for rule in (*_drop_rules(address), _refuse_rule(address, False), _refuse_rule(address, True)):
+        for rule in (*_drop_rules(address), *_refuse_rules(address, False), *_refuse_rules(address, True)):
             if self._has_rule(rule):
                 self._iptables("--delete", *rule)
 
@@ -205,9 +207,12 @@ _OPENING = ("--protocol", "tcp", "--syn")
 older than the first rule of a namespace."""
 
 
-def _refuse_rule(address: str, reject: bool) -> tuple[str, ...]:
+def _refuse_rules(address: str, reject: bool) -> list[tuple[str, ...]]:
     target = ("REJECT", "--reject-with", "tcp-reset") if reject else ("DROP",)
-    return (_CUT, "--in-interface", "eth0", "--source", address, *_OPENING, "--jump", *target)
+    incoming = (_CUT, "--in-interface", "eth0", "--source", address)
+    # KubeSphere's own programs keep connections to API servers open for long: those end, too.
+    to_api_server = ("--protocol", "tcp", "--dport", str(API_SERVER_PORT))
+    return [(*incoming, *packets, "--jump", *target) for packets in (_OPENING, to_api_server)]
 
 
 @dataclass(frozen=True)
