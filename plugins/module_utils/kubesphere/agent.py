@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..kube import documents
+from ..kube import documents, rollout
 from ..kube.errors import KubeError
 from ..kube.merge import merge, missing_from, plain_copy
 from ..kube.pods import newest, pods_of, worst_pod
@@ -23,6 +23,9 @@ AGENT = "cluster-agent"
 
 SERVICE_ACCOUNT = "kubesphere"
 """It runs with this one's rights, which KubeSphere's installation has bound to cluster-admin."""
+
+RECENT = 20
+"""Seconds for which an agent's word is taken as how things are: what is older may be over."""
 
 _CONTAINER = "agent"
 _LABELS = {"app": "agent", "app.kubernetes.io/part-of": "tower"}
@@ -213,8 +216,8 @@ def trouble(member: Session, deployment: Object) -> str:
     if not running:
         return "its pod does not run yet"
     path = f"{POD.path(running[0], NAMESPACE)}/log"
-    # The container is named, since a user may have put others beside it.
-    query = {"container": _CONTAINER, "tailLines": "20"}
+    # The container is named, since a user may have put others beside it. That it has connected, the agent does not say.
+    query = {"container": _CONTAINER, "tailLines": "20", "sinceSeconds": str(RECENT)}
     lines = member.text(path, "read the agent's log", query).strip().splitlines()
     telling = [line for line in lines if any(word in line.lower() for word in _TROUBLE)]
     return f"the agent says: {member.redactor.text(telling[-1].strip())}" if telling else ""
@@ -223,6 +226,18 @@ def trouble(member: Session, deployment: Object) -> str:
 # What tower's agent logs when it cannot connect: tower v0.2.1 pkg/agent/agent.go L154-219. After each such line it says
 # that it is retrying, which tells nothing.
 _TROUBLE = ("error", "unauthorized", "failed", "refused", "denied")
+
+
+def running_for(member: Session, deployment: Object) -> float:
+    """Seconds for which the agent's youngest pod has been there, by the API server's clock; 0 if that is not known.
+
+    Raises:
+        KubeError: its pods could not be read.
+    """
+    pods = newest(pods_of(member, deployment))
+    started = rollout.parse_time(str((pods[0].get("status") or {}).get("startTime") or "")) if pods else None
+    now = rollout.parse_time(member.server_time)
+    return (now - started).total_seconds() if started and now else 0.0
 
 
 def _why(live: Object, wanted: Object) -> str:

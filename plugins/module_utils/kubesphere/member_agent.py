@@ -95,6 +95,7 @@ class Agent:
         self._token = Secret(secrets.token_hex(32))  # tower's own generator can be predicted, and it keeps a given one
         self._since = ""
         self._restart = False
+        self._called_again = False
         self._standing: Object | None = None
         self._evidence: reachability.Evidence | None = None
         if config is not None:
@@ -346,9 +347,21 @@ class Agent:
             standing = agent.find(self.member)
             if standing is None:
                 return f"the member has no Deployment {NAMESPACE}/{agent.AGENT}"
-            return agent.trouble(self.member, standing)
+            return agent.trouble(self.member, standing) or self._call_again(self.member, standing)
         except KubeError as error:
             return str(error)
+
+    def _call_again(self, member: Session, standing: Object) -> str:
+        """Restart, once, an agent that has connected while tower could not write that down.
+
+        tower tries again after a conflict only (v0.2.1 pkg/proxy/proxy.go L255), so that an API server that was away at
+        that moment never learns of the agent; seen with both programs.
+        """
+        if self._called_again or agent.running_for(member, standing) < agent.RECENT:
+            return ""
+        self._called_again = True
+        rollout.restart(member, standing, "it says that it is connected, and its Cluster does not")
+        return "the agent was restarted, to connect anew"
 
     def _know(self, token: Secret) -> None:
         for session in filter(None, (self.host, self.member)):

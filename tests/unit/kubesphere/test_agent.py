@@ -413,6 +413,13 @@ class TestTrouble:
             f"the agent says: W1122 12:00:03.000000       1 agent.go:168] {self.CONNECTION} (Attempt: 1)"
         )
 
+    @pytest.mark.parametrize(("started", "expected"), [("2026-11-22T12:00:00Z", 40.0), ("", 0.0)])
+    def test_how_long_it_runs(self, started: str, expected: float) -> None:
+        session = member(self.pod("a", {**self.RUNNING, "startTime": started}))
+        session.server_time = "2026-11-22T12:00:40Z"
+        assert agent.running_for(session, made()) == expected
+        assert agent.running_for(member(), made()) == 0
+
     def test_secrets_in_it_are_masked(self) -> None:
         session = member(self.pod("a", self.RUNNING))
         session.redactor.add(TOKEN)
@@ -443,4 +450,5 @@ class TestTrouble:
         )
         monkeypatch.setattr(session, "text", text)
         assert agent.trouble(session, made()) == "the agent says: error of the agent"
-        assert asked == [(f"{POD.path('new', NAMESPACE)}/log", {"container": "agent", "tailLines": "20"})]
+        query = {"container": "agent", "tailLines": "20", "sinceSeconds": "20"}
+        assert asked == [(f"{POD.path('new', NAMESPACE)}/log", query)]

@@ -487,7 +487,8 @@ class TestPorts:
         assert "patch Cluster m on host: its Service leads to other ports" in found.actions
         assert fleet.cluster["spec"]["connection"]["kubernetesAPIServerPort"] == (6001 if connected else 6000)
         # An agent that is connected has to come again.
-        restarted = "patch Deployment kubesphere-system/cluster-agent on member: the host does not reach the member by its connection"
+        reason = "the host does not reach the member by its connection"
+        restarted = f"patch Deployment kubesphere-system/cluster-agent on member: {reason}"
         assert (restarted in found.actions) == connected
 
     def test_the_last_draw_counts(self) -> None:
@@ -774,6 +775,22 @@ class TestManifestOf:
     def test_no_kubesphere(self) -> None:
         with pytest.raises(Refused, match="KubeSphere is not installed here"):
             manifest_of(FakeSession("host", proxied("m")), "m", AgentOptions(ADDRESS))
+
+
+class TestSilence:
+    """An agent that has connected while tower could not write that down."""
+
+    @pytest.mark.parametrize(("running", "trouble"), [(5.0, ""), (30.0, "the agent says: no"), (30.0, "")])
+    def test_it_is_restarted_once(self, monkeypatch: pytest.MonkeyPatch, running: float, trouble: str) -> None:
+        monkeypatch.setattr(agent, "trouble", lambda _member, _deployment: trouble)
+        monkeypatch.setattr(agent, "running_for", lambda _member, _deployment: running)
+        fleet = Fleet()
+        fleet.connects = False
+        with pytest.raises(WaitTimeout):
+            fleet.run(20)
+        reason = "it says that it is connected, and its Cluster does not"
+        restarts = [each for each in fleet.member.journal if each.reason == reason]
+        assert len(restarts) == (1 if running > 20 and not trouble else 0)
 
 
 class TestSwitch:
