@@ -98,9 +98,13 @@ def run(options: Options, context: Context) -> Result:
     reached = session(options, name, context) if options["reachable"] else None
     handed_over = Result()
 
-    def hand_over(deployment: Object) -> str:
+    def hand_over(deployment: Object, connected: bool) -> str:
         path = files.expanded(options["agent_manifest_path"])
+        if connected and not path.exists():  # it has been applied, and thrown away for the token in it
+            return ""
         files.update(path, [deployment], context, host.redactor, handed_over)
+        if connected and handed_over.changed:
+            handed_over.warnings.append(f"{name}: its agent is to be changed: apply {path} on the member again.")
         return str(path)
 
     agent = agent_options(options, hand_over=hand_over if options["agent_manifest_path"] else None)
@@ -124,6 +128,7 @@ def run(options: Options, context: Context) -> Result:
     result = member.import_member(host, reached, wanted, wait_timeout=timeout, progress=context.progress)
     result.changed = result.changed or handed_over.changed
     result.actions += handed_over.actions
+    result.warnings += handed_over.warnings
     result.diff += handed_over.diff
     return result
 

@@ -42,8 +42,8 @@ MERGE_PATCH = "application/merge-patch+json"
 
 _PAGE = 500  # objects per answer of a list, as kubectl asks for
 _BUSY = (429, 503)  # the API server did nothing and says so: any request may be sent again
-# Its service proxy, or its admission, did not reach who stands behind it: a pod that starts anew, most of the time.
 _GATEWAY = (502, 504)  # a proxy on the way did not reach who stands behind it, and says no more
+# Its service proxy, or its admission, did not reach who stands behind it: a pod that starts anew, most of the time.
 _NOT_REACHED = (b"error trying to reach service", b"failed calling webhook")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between tries
 

@@ -45,7 +45,7 @@ def problems(address: str) -> list[str]:
     if re.search(r"[\s\x00-\x1f\x7f]", address):
         return ["it has a blank in it"]
     if "://" not in address:
-        return [f"it has no scheme: is it http://{address}?"]
+        return [f"it has no scheme: is it http://{shown(address)}?"]
     parts = _split(address)
     found = []
     if parts.scheme not in _DEFAULT_PORTS:
@@ -91,7 +91,8 @@ def same(one: str, other: str) -> bool:
 
 def shown(address: str) -> str:
     """An address as messages show it: without the password or the query that it should not have."""
-    return re.sub(r"[?#].*", "", re.sub(r"://[^/\s]*@", "://***@", str(address)), flags=re.DOTALL)
+    without_login = re.sub(r"^([^/\s]*://)?[^/\s]*@", r"\1***@", str(address))
+    return re.sub(r"[?#].*", "", without_login, flags=re.DOTALL)
 
 
 def _split(address: str) -> _Parts:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from ..kube.errors import KubeError
 from ..kube.merge import merge, missing_from, plain_copy
 from ..kube.pods import newest, pods_of, worst_pod
 from ..kube.resources import DEPLOYMENT, POD, Object
-from ..kube.secret import Secret
+from ..kube.secret import Secret, is_secret_key
 from ..kube.session import Session, retry_on_conflict
 from .names import NAMESPACE
 
@@ -55,10 +56,19 @@ class Settings:
     node_selector: Mapping[str, str] = field(default_factory=dict)
     pull_secrets: Sequence[str] = ()
 
+    def secrets(self) -> list[str]:
+        """What of the environment must not be shown: passwords in URLs, and values that are called a secret."""
+        found = []
+        for name, value in self.environment.items():
+            password = re.match(r"\w+://[^/\s:@]*:([^/\s@]+)@", str(value))
+            found += [password[1]] if password else []
+            found += [str(value)] if value and is_secret_key(name) else []
+        return found
+
     def image_for(self, default: str) -> str:
         """The image, given the one that the host names."""
         image = self.image or default
-        if not self.registry:
+        if not self.registry or image.startswith(f"{self.registry.rstrip('/')}/"):
             return image
         first, _, rest = image.partition("/")
         # The first part is a registry if it could be a host's name; "kubesphere/tower" has none.
@@ -165,6 +175,17 @@ def find(member: Session) -> Object | None:
         KubeError: it could not be read.
     """
     return member.find(DEPLOYMENT, AGENT, NAMESPACE)
+
+
+def with_proxy_address(deployment: Object, address: str) -> Object:
+    """A Deployment of the agent that calls another address."""
+    changed = plain_copy(deployment)
+    container = changed["spec"]["template"]["spec"]["containers"][0]
+    words = container["command"]
+    container["command"] = [
+        f"--proxy-server={address}" if word.startswith("--proxy-server=") else word for word in words
+    ]
+    return dict(changed)
 
 
 def ensure(member: Session, live: Object | None, wanted: Object, reason: str) -> Object:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from ..kube.errors import KubeError
@@ -17,9 +16,6 @@ from .member_agent import PROBE, Agent
 from .member_direct import Direct
 from .names import CLUSTER
 from .refusals import Refused
-
-# How Go says that it did not come to a connection; any other answer of the validation has reached the member.
-_NOT_REACHED = re.compile(r"dial tcp|i/o timeout|no such host|deadline exceeded|Client\.Timeout|TLS handshake|x509:")
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,9 @@ def choose(host: Session, cluster_name: str, config: KubeSphereConfig, direct: D
         if reached:
             return Choice("direct", text)
         tried.append(f"direct: {text}")
-    if not agent.address:
+    if agent.bad_address:
+        tried.append(f"agent: {agent.bad_address.message}")
+    elif not agent.address:
         tried.append("agent: the host has no proxy address; run the playbook kubesphere.multicluster.proxy")
     else:
         evidence = agent.reached()
@@ -94,7 +92,8 @@ def _host_reaches(
         detail = "" if evidence.reached else f": {evidence.detail}"
         # That the play reaches it says nothing of the host.
         return evidence.reached and not evidence.weak, f"{direct.server} {found} reached from {evidence.place}{detail}"
-    if words and _NOT_REACHED.search(words):
+    # Any other answer has reached the member.
+    if words and reachability.NOT_CONNECTED.search(words):
         return False, f"{direct.server} is not reached by the host's ks-apiserver: {words}"
     return True, f"{direct.server} is reached by the host's ks-apiserver"
 

@@ -150,7 +150,7 @@ class _Import:
         written = retry_on_conflict(write, live, lambda: self.host.find(CLUSTER, self.wanted.name))
         nodes = None
         left = _INITIALISATION if wait_timeout is None else wait_timeout - (time.monotonic() - started)
-        written = connection.establish(written, left, self.progress)
+        written = connection.establish(written, left, self.progress, waits=wait_timeout is not None)
         if wait_timeout is not None and config is not None and not self.host.planning:
             left = wait_timeout - (time.monotonic() - started)
             nodes = self._wait(written, connection, uid, config.jwt_secret, max(1.0, left))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from ..kube.secret import Secret
 from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, wait
 from . import address, agent, jwt, ks_apiserver, kubesphere_config, proxy_address, reachability, releases
+from .address import BadAddress
 from .conditions import condition, condition_problem
 from .kubesphere_config import KubeSphereConfig
 from .names import CLUSTER, FINALIZER, NAMESPACE, TOWER, mc_service
@@ -47,13 +47,14 @@ class AgentOptions:
         proxy_address: URL of the host's tower for this member, in place of the address in force.
         settings: what he says of the agent's Deployment.
         manifest_source: ``collection`` makes the agent's manifest here; ``ks_apiserver`` has the host give it out.
-        hand_over: takes the agent's manifest where the play cannot reach the member; says where it is then.
+        hand_over: takes the agent's manifest where the play cannot reach the member, and whether an agent is connected
+            already; says where the manifest is then, empty where nobody needs it.
     """
 
     proxy_address: str | None = None
     settings: agent.Settings = field(default_factory=agent.Settings)
     manifest_source: str = "collection"
-    hand_over: Callable[[Object], str] | None = None
+    hand_over: Callable[[Object, bool], str] | None = None
 
 
 class Agent:
@@ -90,6 +91,7 @@ class Agent:
         self.options = options
         self.config = config
         self.address = ""
+        self.bad_address: BadAddress | None = None
         self.image = releases.find(releases.DEFAULT_RELEASE).agent_image
         self.handed_over = ""
         self._token = Secret(secrets.token_hex(32))  # tower's own generator can be predicted, and it keeps a given one
@@ -100,10 +102,16 @@ class Agent:
         self._evidence: reachability.Evidence | None = None
         if config is not None:
             found = options.proxy_address or proxy_address.in_force(host, config).address
-            self.address = address.for_agent(found) if found else ""
+            try:
+                self.address = address.for_agent(found) if found else ""
+            except BadAddress as error:
+                self.bad_address = BadAddress(error.message, host.cluster, "Set kubesphere_proxy_address.")
             self.image = config.agent_image or self.image
+        for session in filter(None, (host, member)):
+            for secret in options.settings.secrets():
+                session.redactor.add(secret)
 
-    def check(self, live: Object | None) -> list[str]:
+    def check(self, live: Object | None) -> list[str]:  # noqa: ARG002
         """Refuse what cannot come to a connection, before anything is written.
 
         Returns:
@@ -111,6 +119,8 @@ class Agent:
         """
         if self.config is None:
             return [f"{self.cluster_name}: the host's proxy address is not known before KubeSphere is installed there."]
+        if self.bad_address:
+            raise self.bad_address
         if not self.address:
             raise Refused(
                 "there is no proxy address that an agent could call: neither proxyPublishAddress is set nor has the "
@@ -124,7 +134,7 @@ class Agent:
         if self._standing is None:
             self._check_service_account(self.member)
         else:
-            self._check_other(self._standing, live)
+            self._check_other(self._standing)
         if self._standing is None or agent.proxy_address_of(self._standing) != self.address:
             return self._check_reached()
         return []
@@ -137,9 +147,9 @@ class Agent:
                 "KubeSphere's installation makes it: run the playbook kubesphere.multicluster.install.",
             )
 
-    def _check_other(self, standing: Object, live: Object | None) -> None:
+    def _check_other(self, standing: Object) -> None:
         name = agent.belongs_to(standing)
-        if name and name != self.cluster_name and live is None:
+        if name and name != self.cluster_name:
             raise Refused(
                 f"it runs the agent of Cluster {name} already, which calls {agent.proxy_address_of(standing)}",
                 self.cluster_name,
@@ -156,8 +166,15 @@ class Agent:
             if self.member is None:
                 self._evidence = reachability.tower_from_here(self.address)
             else:
-                image = self.options.settings.image_for(self.image)
-                self._evidence = reachability.tower_from_member(self.member, self.address, image, timeout=PROBE)
+                settings = self.options.settings
+                agents = agent.manifest(self.cluster_name, Secret(""), self.address, self.image, settings)
+                self._evidence = reachability.tower_from_member(
+                    self.member,
+                    self.address,
+                    settings.image_for(self.image),
+                    like=agents["spec"]["template"]["spec"],
+                    timeout=PROBE,
+                )
         return self._evidence
 
     def _check_reached(self) -> list[str]:
@@ -195,13 +212,14 @@ class Agent:
 
     # The way to the agent
 
-    def establish(self, cluster: Object, timeout: float, progress: Progress) -> Object:
+    def establish(self, cluster: Object, timeout: float, progress: Progress, *, waits: bool) -> Object:
         """Wait until tower has initialised the Cluster, see that its ports are its own, and bring up the agent.
 
         Args:
             cluster: the Cluster as it was read or written last.
             timeout: seconds.
             progress: told what is going on.
+            waits: whether the agent's rollout is waited for, too.
 
         Returns:
             The Cluster as it stands then.
@@ -219,7 +237,8 @@ class Agent:
         wanted = self.manifest(token)
         if self.member is None:
             if self.options.hand_over is not None:
-                self.handed_over = self.options.hand_over(wanted)
+                connected = not condition_problem(cluster, "AgentAvailable")
+                self.handed_over = self.options.hand_over(wanted, connected)
             return cluster
         before, asked = len(self.member.journal), self.host.server_time
         standing = agent.ensure(self.member, self._standing, wanted, "connect it to the host")
@@ -228,7 +247,7 @@ class Agent:
         # An agent whose pods stay does not connect anew.
         if any(_template(each.before) != _template(each.after) for each in self.member.journal[before:]):
             self._since = asked
-        if not self.member.planning and rollout.problem(standing):
+        if waits and not self.member.planning and rollout.problem(standing):
             target = Target(DEPLOYMENT, agent.AGENT, NAMESPACE)
             left = max(1.0, deadline - time.monotonic())
             rollout.wait_until_rolled_out(self.member, target, timeout=left, progress=progress, start=standing)
@@ -244,7 +263,7 @@ class Agent:
         if self.options.manifest_source == "ks_apiserver" and self.config is not None and not self.host.planning:
             admin = jwt.admin_token(self.config.jwt_secret)
             text = ks_apiserver.agent_manifest(self.host, self.cluster_name, admin)
-            return agent.parse(text, settings, self.host.cluster)
+            return agent.with_proxy_address(agent.parse(text, settings, self.host.cluster), self.address)
         return agent.manifest(self.cluster_name, token, self.address or _UNKNOWN, self.image, settings)
 
     def _initialised(self, cluster: Object, deadline: float, progress: Progress) -> Object:
@@ -414,7 +433,7 @@ def _stuck(cluster: Object) -> bool:
     return (
         not condition_problem(cluster, "AgentAvailable")
         and federated.get("status") == "False"
-        and bool(re.search(r"dial tcp|EOF|timeout", federated.get("reason") or ""))
+        and bool(reachability.NOT_CONNECTED.search(federated.get("reason") or ""))
     )
 
 

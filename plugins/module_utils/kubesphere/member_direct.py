@@ -94,7 +94,7 @@ class Direct:
         endpoint = self.options.kubesphere_api_endpoint or None
         return {**self.connection(), "kubernetesAPIEndpoint": self.server, "kubesphereAPIEndpoint": endpoint, **ports}
 
-    def establish(self, cluster: Object, timeout: float, progress: Progress) -> Object:  # noqa: ARG002
+    def establish(self, cluster: Object, timeout: float, progress: Progress, *, waits: bool) -> Object:  # noqa: ARG002
         """Nothing more than the Cluster is needed."""
         return cluster
 

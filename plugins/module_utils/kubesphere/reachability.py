@@ -29,6 +29,12 @@ _ONE_TRY = 5  # seconds that wget waits for an answer
 _HEALTH, _HEALTHY = "/health", "OK"
 """tower's page, and what it says: tower v0.2.1 pkg/proxy/proxy.go L138-141."""
 
+NOT_CONNECTED = re.compile(
+    r"dial tcp|i/o timeout|no such host|deadline exceeded|Client\.Timeout|TLS handshake|x509:|EOF|connection reset|"
+    r"request canceled"
+)
+"""How Go says that it did not come to a connection."""
+
 _HTTP_ANSWER = re.compile(r"server returned error: (?P<status>HTTP/\S+ .*)")
 _UNTRUSTED = re.compile(r"certificate verif|cert(?:ificate)? verify failed|unable to get local issuer", re.IGNORECASE)
 # An image of the user's own may have GNU's wget, which with -q says nothing but its exit status.
@@ -58,7 +64,13 @@ class Evidence:
 
 
 def tower_from_member(
-    member: Session, address: str, image: str, *, timeout: float = PULLED, progress: Progress = silent
+    member: Session,
+    address: str,
+    image: str,
+    *,
+    like: Object | None = None,
+    timeout: float = PULLED,
+    progress: Progress = silent,
 ) -> Evidence:
     """Whether a member's pods reach a host's tower; from where the play runs, where no pod can be had.
 
@@ -66,6 +78,7 @@ def tower_from_member(
         member: the member.
         address: the proxy address.
         image: the agent's image.
+        like: the agent's pod; the one that looks has its environment, and is placed and pulled as it is.
         timeout: seconds that the pod may take, its image's pull included.
         progress: told what is going on.
     """
@@ -78,7 +91,8 @@ def tower_from_member(
     # The look from here is not made while the refusal is handled: its own error would be told as caused by that.
     ended, refusal = None, ""
     try:
-        ended = _from_inside(member, url, image, ["wget", "-q", "-T", str(_ONE_TRY), "-O", "-", url], timeout, progress)
+        command = ["wget", "-q", "-T", str(_ONE_TRY), "-O", "-", url]
+        ended = _from_inside(member, url, _pod(image, command, like or {}), timeout, progress)
     except KubeError as error:
         refusal = error.message
     if ended is None:
@@ -86,7 +100,9 @@ def tower_from_member(
     place = f"a pod in {member.cluster}"
     if ended.succeeded:
         return _judge(address, ended.output, "", place)
-    return _judge(address, "", _said(ended), place)
+    found = _judge(address, "", _said(ended), place)
+    # An agent goes through a proxy in its own way, with another protocol than wget.
+    return _weaker(found, "through a proxy, as an agent would not quite") if _has_proxy(like or {}) else found
 
 
 def tower_from_here(address: str, timeout: float = _ONE_TRY) -> Evidence:
@@ -125,7 +141,7 @@ def api_server_from_host(
         return _weaker(_api_server_from_here(server), "check mode makes no pod")
     ended, refusal = None, ""
     try:
-        ended = _from_inside(host, url, image, command, timeout, progress)
+        ended = _from_inside(host, url, _pod(image, command, {}), timeout, progress)
     except KubeError as error:
         refusal = error.message
     if ended is None:
@@ -184,9 +200,7 @@ def _in_short(text: str) -> str:
     return joined if len(joined) <= 160 else f"{joined[:160]}…"
 
 
-def _from_inside(
-    session: Session, url: str, image: str, command: list[str], timeout: float, progress: Progress
-) -> jobs.Ended:
+def _from_inside(session: Session, url: str, pod: Object, timeout: float, progress: Progress) -> jobs.Ended:
     """Ask from a pod in a cluster.
 
     Raises:
@@ -200,15 +214,15 @@ def _from_inside(
         session,
         namespace=NAMESPACE,
         name=name,
-        pod_spec=_pod(image, command),
+        pod_spec=pod,
         labels={"app.kubernetes.io/component": "reachability"},
         timeout=timeout,
         progress=progress,
     )
 
 
-def _pod(image: str, command: list[str]) -> Object:
-    """A pod that is let in everywhere: no rights, and modest."""
+def _pod(image: str, command: list[str], like: Object) -> Object:
+    """A pod that is let in everywhere, no rights and modest; it is placed, pulled and given variables like another."""
     security = {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
@@ -223,5 +237,22 @@ def _pod(image: str, command: list[str]) -> Object:
         "command": command,
         "resources": resources,
         "securityContext": security,
+        "env": _environment(like),
     }
-    return {"automountServiceAccountToken": False, "containers": [container]}
+    placed: Object = {key: like[key] for key in ("tolerations", "nodeSelector", "imagePullSecrets") if key in like}
+    return {**placed, "automountServiceAccountToken": False, "containers": [container]}
+
+
+def _environment(like: Object) -> list[Object]:
+    """A pod's variables; a proxy's in small letters too, as wget wants them."""
+    found = [each for container in (like.get("containers") or [])[:1] for each in container.get("env") or []]
+    known = {each["name"] for each in found}
+    small = [{**each, "name": each["name"].lower()} for each in found if each["name"] in _PROXY_VARIABLES]
+    return found + [each for each in small if each["name"] not in known]
+
+
+def _has_proxy(like: Object) -> bool:
+    return any(each["name"].upper() in _PROXY_VARIABLES[:2] for each in _environment(like))
+
+
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")

@@ -59,7 +59,7 @@ DEPLOYMENT = manifest(
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """What the domain is asked for."""
+    """What the domain is asked for; a Cluster called connected has an agent."""
     made: list[tuple[Any, ...]] = []
 
     def import_member(
@@ -67,7 +67,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     ) -> Result:
         assert callable(progress)
         made.append((host.cluster, one.cluster if one else None, wanted, wait_timeout))
-        handed_over = wanted.agent.hand_over(DEPLOYMENT) if wanted.agent.hand_over and not one else None
+        connected = wanted.name == "connected"
+        handed_over = wanted.agent.hand_over(DEPLOYMENT, connected) if wanted.agent.hand_over and not one else None
         return Result(data={"agent_manifest": handed_over})
 
     monkeypatch.setattr(member, "import_member", import_member)
@@ -156,7 +157,7 @@ def test_the_agent_connection_takes_no_kubeconfig(calls: list[tuple[Any, ...]]) 
 class TestHandingOver:
     """The manifest as a file, where the play does not reach the member."""
 
-    def run(self, path: Path, **context: Any) -> Result:
+    def run(self, path: Path, name: str = "east", **context: Any) -> Result:
         options = {
             **PLAIN,
             "kubeconfig": "/no/such/file",
@@ -165,7 +166,7 @@ class TestHandingOver:
             "reachable": False,
             "agent_manifest_path": str(path),
         }
-        return goal_of_member.GOAL.run(options, Context(cluster="east", **context))
+        return goal_of_member.GOAL.run(options, Context(cluster=name, **context))
 
     @pytest.mark.usefixtures("calls")
     def test_once(self, tmp_path: Path) -> None:
@@ -178,6 +179,16 @@ class TestHandingOver:
         assert "a-token-of-an-agent" not in str((found.actions, found.diff, found.data))
         again = self.run(path)
         assert (again.changed, again.actions, again.diff) == (False, [], [])
+
+    @pytest.mark.usefixtures("calls")
+    def test_who_is_connected_needs_no_manifest(self, tmp_path: Path) -> None:
+        path = tmp_path / "connected.yml"
+        assert not self.run(path, name="connected").changed
+        assert not path.exists()
+        path.write_text("kind: Deployment\n")
+        found = self.run(path, name="connected")
+        assert found.actions == [f"write {path}"]
+        assert found.warnings == [f"connected: its agent is to be changed: apply {path} on the member again."]
 
     @pytest.mark.usefixtures("calls")
     def test_a_former_token_is_masked_as_well(self, tmp_path: Path) -> None:

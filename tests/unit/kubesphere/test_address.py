@@ -111,3 +111,11 @@ def test_ipv6_gets_brackets() -> None:
     assert of("fd00::1", 8080) == "http://[fd00::1]:8080"
     assert of("10.0.0.1", 30880) == "http://10.0.0.1:30880"
     assert of("tower.example.com", 8080) == "http://tower.example.com:8080"
+
+
+@pytest.mark.parametrize("address", ["admin:s3cret@tower.example.org:443", "http://admin:s3cret@tower.example.org"])
+def test_a_password_is_shown_nowhere(address: str) -> None:
+    with pytest.raises(BadAddress) as caught:
+        for_agent(address)
+    assert "s3cret" not in str(caught.value)
+    assert "s3cret" not in "".join(problems(address))

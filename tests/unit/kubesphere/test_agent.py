@@ -452,3 +452,25 @@ class TestTrouble:
         assert agent.trouble(session, made()) == "the agent says: error of the agent"
         query = {"container": "agent", "tailLines": "20", "sinceSeconds": "20"}
         assert asked == [(f"{POD.path('new', NAMESPACE)}/log", query)]
+
+
+class TestSettings:
+    """What a user says of an agent."""
+
+    def test_a_registry_that_is_there_already(self) -> None:
+        image = "harbor.example.org/mirror/kubesphere/tower:v0.2.1"
+        assert Settings(registry="harbor.example.org/mirror/").image_for(image) == image
+
+    def test_secrets_of_the_environment(self) -> None:
+        environment = {
+            "HTTPS_PROXY": "http://user:a-password@192.0.2.9:3128",
+            "NO_PROXY": "10.0.0.0/8",
+            "PROXY_TOKEN": "a-token",
+            "EMPTY_PASSWORD": "",
+        }
+        assert Settings(environment=environment).secrets() == ["a-password", "a-token"]
+
+    def test_another_address(self) -> None:
+        changed = agent.with_proxy_address(made(), "http://192.0.2.77:8080")
+        assert agent.proxy_address_of(changed) == "http://192.0.2.77:8080"
+        assert agent.proxy_address_of(made()) == ADDRESS

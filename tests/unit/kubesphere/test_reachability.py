@@ -64,6 +64,23 @@ def test_tower_is_asked_from_a_pod_with_the_agents_image(cluster: Cluster) -> No
     assert cluster.asked == []
 
 
+def test_the_pod_is_like_the_agents(cluster: Cluster) -> None:
+    environment = [{"name": "HTTPS_PROXY", "value": "http://192.0.2.9:3128"}, {"name": "A", "value": "b"}]
+    placed = {"nodeSelector": {"a": "b"}, "tolerations": [{"key": "c"}], "imagePullSecrets": [{"name": "d"}]}
+    like = {**placed, "serviceAccountName": "kubesphere", "containers": [{"name": "agent", "env": environment}]}
+    cluster.said = failed("wget: can't connect to remote host: Connection refused")
+    seen = reachability.tower_from_member(FakeSession("m1"), ADDRESS, IMAGE, like=like, timeout=9)
+    [job] = cluster.jobs
+    pod = job["pod_spec"]
+    assert {key: pod[key] for key in placed} == placed
+    assert "serviceAccountName" not in pod
+    # wget knows the names in small letters.
+    small = {"name": "https_proxy", "value": "http://192.0.2.9:3128"}
+    assert pod["containers"][0]["env"] == [*environment, small]
+    # An agent behind a proxy may come through where wget does not.
+    assert (seen.reached, seen.weak) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("said", "detail"),
     [
