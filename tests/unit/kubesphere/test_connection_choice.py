@@ -157,6 +157,8 @@ class TestAgent:
         [
             'Get "https://192.0.2.1:6443/api/v1/namespaces/kube-system": dial tcp 192.0.2.1:6443: i/o timeout',
             "dial tcp: lookup m.example.org: no such host",
+            'Get "https://192.0.2.1:6443/version": EOF',
+            "read tcp 192.0.2.2:55->192.0.2.1:6443: read: connection reset by peer",
             'Get "https://192.0.2.1:6443": context deadline exceeded (Client.Timeout exceeded)',
             "net/http: TLS handshake timeout",
             'Get "https://192.0.2.1:6443": x509: certificate is valid for 10.0.0.1, not 192.0.2.1',
