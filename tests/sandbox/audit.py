@@ -90,5 +90,5 @@ def writes(events: Iterable[Event]) -> Counter[tuple[str, str]]:
 
 
 def _is_question(event: Event) -> bool:
-    path, _, query = event["requestURI"].partition("?")
+    path, _mark, query = event["requestURI"].partition("?")
     return target(event) in _QUESTIONS or path.endswith(_ASKING) or "dryRun=All" in query

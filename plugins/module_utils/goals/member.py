@@ -30,7 +30,7 @@ MEMBER_KUBECONFIG = {
 AGENT: dict[str, Any] = {
     "proxy_address": {"type": "str"},
     "registry": {"type": "str"},
-    "pull_secrets": {"type": "list", "elements": "str", "default": []},
+    "pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "agent": {
         "type": "dict",
         "default": {},

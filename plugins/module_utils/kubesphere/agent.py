@@ -70,7 +70,7 @@ class Settings:
         image = self.image or default
         if not self.registry or image.startswith(f"{self.registry.rstrip('/')}/"):
             return image
-        first, _, rest = image.partition("/")
+        first, _slash, rest = image.partition("/")
         # The first part is a registry if it could be a host's name; "kubesphere/tower" has none.
         path = rest if rest and ("." in first or ":" in first or first == "localhost") else image
         return f"{self.registry.rstrip('/')}/{path}"

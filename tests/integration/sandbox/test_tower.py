@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -57,7 +56,7 @@ def proxy_cluster(name: str, **connection: Any) -> Object:
     return {
         "apiVersion": "cluster.kubesphere.io/v1alpha1",
         "kind": "Cluster",
-        "metadata": {"name": name},
+        "metadata": {"name": name, "finalizers": ["finalizer.cluster.kubesphere.io"]},
         "spec": {"joinFederation": True, "connection": {"type": "proxy", **connection}},
     }
 
@@ -74,12 +73,10 @@ def condition(host: KubeSphere, name: str, kind: str) -> dict[str, Any]:
 def initialised(host: KubeSphere, name: str, **given: Any) -> dict[str, Any]:
     """Create a Cluster, and return its connection once tower has seen to it.
 
-    The cluster controller writes the new Cluster, too (its finalizer). Where tower hears of that after it has written,
-    it takes the older object for one that is not initialised, and draws another port and token.
+    It has the cluster controller's finalizer from the beginning. Where the controller adds it, and tower hears of that
+    after it has written, it takes the older object for one that is not initialised, and draws once more.
     """
     host.api.create(CLUSTERS, proxy_cluster(name, **given))
-    eventually(lambda: host.conditions(name).get("Initialized") == "True", f"{name} to be initialised", 15)
-    time.sleep(0.5)
     eventually(lambda: host.conditions(name).get("Initialized") == "True", f"{name} to be initialised", 15)
     return connection(host, name)
 

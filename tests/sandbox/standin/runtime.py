@@ -106,7 +106,7 @@ def run(main: Callable[[], None]) -> None:
         try:
             main()
         except SystemExit as error:
-            if error.code:
+            if error.code not in (None, 0):
                 failed.set()
         except Exception as error:
             log(f"fatal: {type(error).__name__}: {error}")

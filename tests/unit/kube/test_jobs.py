@@ -130,9 +130,9 @@ def test_no_pod_at_all_ends_in_time(clock: Clock) -> None:
     assert session.objects == {}
 
 
-def left_behind(session: FakeSession, spec: dict[str, Any] = SPEC, **status: Any) -> Object:
+def left_behind(session: FakeSession, spec: dict[str, Any] | None = None, **status: Any) -> Object:
     """The Job of a run that was killed."""
-    manifest = jobs._manifest(NAMESPACE, NAME, spec, {}, 20)
+    manifest = jobs._manifest(NAMESPACE, NAME, spec or SPEC, {}, 20)
     manifest["metadata"]["uid"] = "former"
     return session.put({**manifest, "status": status})
 

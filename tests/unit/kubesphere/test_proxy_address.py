@@ -51,7 +51,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.releases import find
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.result import Result
 
-from tests.unit.fakes import Clock, FakeSession, item
+from tests.unit.fakes import Clock, FakeSession, fail, item
 
 SECRET = "A" * 32
 ADDRESS = "http://203.0.113.7:8080"
@@ -87,7 +87,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     def manifest(*_arguments: Any) -> str:
         made.asked += 1
         if isinstance(made.given_out, KubeError):
-            raise made.given_out
+            fail(made.given_out)
         command = ["/agent", "--name=m1", "--token=t", f"--proxy-server={made.given_out}"]
         pod = {"containers": [{"name": "agent", "image": "tower", "command": command}]}
         deployment = item(DEPLOYMENT, "cluster-agent", NAMESPACE, spec={"template": {"spec": pod}})

@@ -13,7 +13,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.error
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere import reachability
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.reachability import Evidence
 
-from tests.unit.fakes import FakeSession
+from tests.unit.fakes import FakeSession, fail
 
 ADDRESS = "http://10.0.0.1:8080"
 IMAGE = "kubesphere/tower:v0.2.1"
@@ -33,7 +33,7 @@ class Cluster:
     def _run(self, _session: Any, **arguments: Any) -> jobs.Ended:
         self.jobs.append(arguments)
         if isinstance(self.said, Exception):
-            raise self.said
+            fail(self.said)
         return self.said
 
     def _get(self, url: str, _timeout: float, *, verify: bool = True) -> probe.Answer:
