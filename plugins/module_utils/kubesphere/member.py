@@ -123,6 +123,7 @@ class _Import:
         self.progress = progress
         self.warnings: list[str] = []
         self.choice: Choice | None = None
+        self._to_answer: Session | None = None  # a new member, whose ks-apiserver has to answer
 
     @property
     def where(self) -> str:
@@ -143,6 +144,8 @@ class _Import:
         if connection is None:
             return self._result(None, uid, None)
         self.warnings += connection.check(live)
+        if self._to_answer:
+            ks_apiserver.version(self._to_answer)
 
         def write(seen: Object | None) -> Object:
             return self._write(seen, connection)
@@ -253,7 +256,7 @@ class _Import:
         if member_config.cluster_name and not self.wanted.adopt:
             self._check_other_name(member_config.cluster_name, uid)
         self._check_duplicates(uid, direct)
-        ks_apiserver.version(self.member)
+        self._to_answer = self.member
 
     def _missing(self, session: Session) -> None:
         if not self.host.planning:
