@@ -18,6 +18,9 @@ from .names import CLUSTER
 from .refusals import Refused
 
 
+_BEHIND_IT = "error trying to reach service"  # an API server's own words about who stands behind its service proxy
+
+
 @dataclass(frozen=True)
 class Choice:
     """A connection, and why.
@@ -92,8 +95,8 @@ def _host_reaches(
         detail = "" if evidence.reached else f": {evidence.detail}"
         # That the play reaches it says nothing of the host.
         return evidence.reached and not evidence.weak, f"{direct.server} {found} reached from {evidence.place}{detail}"
-    # Any other answer has reached the member.
-    if words and reachability.NOT_CONNECTED.search(words):
+    # Any other answer has reached the member; so has what its API server says of a ks-apiserver that starts anew.
+    if words and _BEHIND_IT not in words and reachability.NOT_CONNECTED.search(words):
         return False, f"{direct.server} is not reached by the host's ks-apiserver: {words}"
     return True, f"{direct.server} is reached by the host's ks-apiserver"
 
