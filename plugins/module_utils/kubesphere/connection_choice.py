@@ -17,7 +17,6 @@ from .member_direct import Direct
 from .names import CLUSTER
 from .refusals import Refused
 
-
 _BEHIND_IT = "error trying to reach service"  # an API server's own words about who stands behind its service proxy
 
 

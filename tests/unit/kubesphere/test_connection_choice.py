@@ -109,7 +109,7 @@ class TestDirect:
             "",
             "cluster m already exists (x), MUST not import the same cluster twice",
             "unable validate kubesphere endpoint, ks-apiserver is not installed",
-            "unable validate kubesphere endpoint, invalid response: error trying to reach service: dial tcp 192.0.2.1:9090",
+            "unable validate kubesphere endpoint, error trying to reach service: dial tcp 192.0.2.1:9090",
             'Unauthorized: the server has asked for the client to provide credentials (get namespaces kube-system)',
         ],
     )  # fmt: skip
