@@ -52,7 +52,8 @@ known_member() {
   echo "$known"
 }
 
-# A Cluster without what its connection consists of, which is indented by four and read from stdin.
+# A Cluster without what its connection consists of, which is indented by four and read from stdin. It has the cluster
+# controller's finalizer from the beginning: a script is quick enough for tower to draw ports twice otherwise.
 manifest() {
   local name=$1 region=$2 group=$3 provider=$4
   cat <<YAML
@@ -60,6 +61,7 @@ apiVersion: cluster.kubesphere.io/v1alpha1
 kind: Cluster
 metadata:
   name: $name
+  finalizers: [finalizer.cluster.kubesphere.io]
   labels:
     cluster.kubesphere.io/region: $region
     cluster.kubesphere.io/group: $group
