@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any
 
-from ..kube import rollout
+from ..kube import pods, rollout
 from ..kube.errors import Invalid, KubeError, WaitTimeout
 from ..kube.merge import plain_copy
 from ..kube.resources import CONFIG_MAP, DEPLOYMENT, EVENT, NODE, POD, SERVICE, Object
@@ -18,6 +17,7 @@ from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, silent, wait
 from . import agent, installation, installed, jwt, ks_apiserver, kubesphere_config, reachability, releases, result
 from .address import BadAddress, for_agent, of, problems, same, shown
+from .conditions import condition_problem
 from .installed import InstallationFailed, Installed
 from .kubesphere_config import KubeSphereConfig
 from .names import CHANGED_AT, CLUSTER, CLUSTER_CONFIGURATION, CONFIG, INSTALLER, NAMESPACE, TOWER
@@ -426,8 +426,10 @@ class _ProxyAddress:
 
     def _left_to_wait(self, service: Object) -> float:
         """What is left of the timeout, counted from the making of the Service."""
-        made, now = _seconds(service["metadata"].get("creationTimestamp")), _seconds(self.host.server_time)
-        return max(0.0, self.wait_timeout - max(0.0, now - made)) if made and now else self.wait_timeout
+        made = rollout.parse_time(str(service["metadata"].get("creationTimestamp") or ""))
+        now = rollout.parse_time(self.host.server_time)
+        waited = (now - made).total_seconds() if made and now else 0.0
+        return max(0.0, self.wait_timeout - max(0.0, waited))
 
     # Setting it
 
@@ -524,9 +526,7 @@ class _ProxyAddress:
         """Name of a Cluster whose agent's manifest can be asked for; empty if there is none."""
         for cluster in self.host.list(CLUSTER, missing_ok=True).items:
             connection = (cluster.get("spec") or {}).get("connection") or {}
-            conditions = (cluster.get("status") or {}).get("conditions") or []
-            initialized = any(each.get("type") == "Initialized" and each.get("status") == "True" for each in conditions)
-            if connection.get("type") == "proxy" and initialized:
+            if connection.get("type") == "proxy" and not condition_problem(cluster, "Initialized"):
                 return str(cluster["metadata"]["name"])
         return ""
 
@@ -573,11 +573,9 @@ class _ProxyAddress:
             )
         )
         deployment = self.host.get(DEPLOYMENT, _KS_APISERVER, NAMESPACE)
-        labels = (deployment["spec"].get("selector") or {}).get("matchLabels") or {}
-        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
         started = [
             str(((each.get("state") or {}).get("running") or {}).get("startedAt") or "")
-            for pod in self.host.list(POD, NAMESPACE, label_selector=selector).items
+            for pod in self.host.list(POD, NAMESPACE, label_selector=pods.selector(deployment)).items
             for each in (pod.get("status") or {}).get("containerStatuses") or []
         ]
         oldest = min(filter(None, started), default="")
@@ -658,8 +656,8 @@ def _node_addresses(host: Session, service: Object) -> list[str]:
     if service["spec"].get("externalTrafficPolicy") == "Local":
         # Then only a node on which tower itself runs takes anything.
         selector = ",".join(f"{key}={value}" for key, value in sorted((service["spec"].get("selector") or {}).items()))
-        pods = host.list(POD, NAMESPACE, label_selector=selector).items
-        running = {str((pod.get("spec") or {}).get("nodeName")) for pod in pods if _ready(pod)}
+        on_nodes = host.list(POD, NAMESPACE, label_selector=selector).items
+        running = {str((pod.get("spec") or {}).get("nodeName")) for pod in on_nodes if _ready(pod)}
         nodes = {name: node for name, node in nodes.items() if name in running}
     return [
         address for kind in ("ExternalIP", "InternalIP") for name in sorted(nodes) for address in _of(nodes[name], kind)
@@ -685,14 +683,6 @@ def _events(host: Session, service: Object) -> str:
             latest[event.get("reason")] = str(event.get("message") or "").strip().rstrip(".")
     told = [f"{reason}: {message}" for reason, message in reversed(latest.items())]
     return host.redactor.text("; ".join(told[:2]))
-
-
-def _seconds(time: Any) -> float:
-    """Seconds of an RFC 3339 time in UTC; 0 if it is none."""
-    try:
-        return datetime.strptime(str(time), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
-    except ValueError:
-        return 0.0
 
 
 def _time(event: Object) -> str:
