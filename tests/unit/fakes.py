@@ -58,6 +58,8 @@ class FakeSession(Session):
         logs: what text requests answer, by path.
         requests: method and path of each request.
         on_write: called after each write with the method and the object; plays the controllers.
+        tried: the connections of siblings, in order.
+        reached: what a sibling by some connection leads to; the same cluster if not set.
     """
 
     def __init__(self, cluster: str = "one", *items: Object, planning: bool = False) -> None:
@@ -67,6 +69,8 @@ class FakeSession(Session):
         self.logs: dict[str, str] = {}
         self.requests: list[tuple[str, str]] = []
         self.on_write: Callable[[str, Object], None] = _nobody
+        self.tried: list[Connection] = []
+        self.reached: Callable[[Connection], Session] | None = None
         self._versions = itertools.count(1)
         for each in items:
             self.put(each)
@@ -78,6 +82,11 @@ class FakeSession(Session):
         stored["metadata"].setdefault("uid", f"uid-of-{name}")
         self.objects[kind.path(name, namespace)] = stored
         return copy.deepcopy(stored)
+
+    def sibling(self, connection: Connection, *, timeout: float, patience: float) -> Session:  # noqa: ARG002
+        """The same cluster, reached in another way; ``reached`` says what is there in place of it."""
+        self.tried.append(connection)
+        return self.reached(connection) if self.reached else self
 
     def at(self, kind: Kind, name: str, namespace: str | None = None) -> Object:
         """The object as it stands."""

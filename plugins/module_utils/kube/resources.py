@@ -82,6 +82,9 @@ CUSTOM_RESOURCE_DEFINITION = Kind(
 CUSTOM_RESOURCE_DEFINITION_V1BETA1 = Kind(
     "apiextensions.k8s.io/v1beta1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
 )
+CERTIFICATE_SIGNING_REQUEST = Kind(
+    "certificates.k8s.io/v1", "CertificateSigningRequest", "certificatesigningrequests", namespaced=False
+)
 SELF_SUBJECT_ACCESS_REVIEW = Kind(
     "authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", namespaced=False
 )

@@ -53,7 +53,7 @@ class Write:
     """One write, sent or planned.
 
     Attributes:
-        verb: ``create``, ``patch`` or ``delete``.
+        verb: ``create``, ``update``, ``patch`` or ``delete``.
         title: the object as messages call it.
         before: the object before; None where there was none.
         after: the object after; None where there is none.
@@ -334,6 +334,38 @@ class Session:
             with contextlib.suppress(NotFound):
                 self.request("DELETE", path, options, what=f"delete {kind.title(name, namespace)}")
         self.journal.append(Write("delete", kind.title(name, namespace), live, None, reason))
+
+    def act(self, method: str, live: Object, subresource: str, body: Object, reason: str = "") -> Object:
+        """Write to a subresource of an object: have a token made, approve a request.
+
+        Args:
+            method: ``POST`` or ``PUT``.
+            live: the object.
+            subresource: its name in the path.
+            body: what to send.
+            reason: why, for the result.
+
+        Returns:
+            What came back; in check mode nothing, for what a cluster makes is not known before.
+
+        Raises:
+            KubeError: it could not be done.
+        """
+        kind, name, namespace = identity(live)
+        title, path = f"{kind.title(name, namespace)}/{subresource}", f"{kind.path(name, namespace)}/{subresource}"
+        answer: Object = {}
+        if not self.planning:
+            answer = self.request(method, path, body, query={"fieldManager": FIELD_MANAGER}, what=f"write {title}")
+        self.journal.append(Write("create" if method == "POST" else "update", title, None, body, reason))
+        return answer
+
+    def sibling(self, connection: Connection, *, timeout: float, patience: float) -> Session:
+        """A session that goes to the same cluster in another way; it only reads, its writes are in no journal of ours.
+
+        Raises:
+            ConnectionOptionError: as for a session.
+        """
+        return Session(connection, self.cluster, planning=self.planning, timeout=timeout, patience=patience)
 
     def review(self, kind: Kind, body: Object) -> Object:
         """POST to one of the review APIs: a question that is asked by a write and stores nothing."""

@@ -10,6 +10,7 @@ self-contained, its server has to be reachable from there, and its credential ha
 from __future__ import annotations
 
 import base64
+import datetime
 import ipaddress
 import json
 import time
@@ -23,6 +24,7 @@ from .releases import Release
 
 try:
     from cryptography import x509
+    from cryptography.x509.oid import NameOID
 except ImportError:  # pragma: no cover
     HAS_CRYPTOGRAPHY = False
 else:
@@ -88,32 +90,72 @@ def problems(config: Kubeconfig, release: Release) -> list[str]:
         config: a self-contained kubeconfig.
         release: the host's release.
     """
+    return server_problems(config) + credential_problems(config, release)
+
+
+def server_problems(config: Kubeconfig) -> list[str]:
+    """Why KubeSphere could not use a kubeconfig's address."""
+    server = kubeconfig.load(config).server
+    host = urlsplit(server).hostname or ""
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        loopback = host == "localhost" or host.endswith(".localhost")
+    if loopback or host == _KUBEKEY_NAME:
+        return [
+            f"its server {server} is an address that the host's pods do not reach this cluster by: "
+            "set kubesphere_api_server to one that they do"
+        ]
+    return []
+
+
+def credential_problems(config: Kubeconfig, release: Release) -> list[str]:
+    """Why KubeSphere could not use a kubeconfig's credential."""
     context = kubeconfig.load(config)
-    found = _server_problems(context.server)
     for plugin in ("exec", "auth-provider"):
         if plugin in context.user:
-            found.append(
+            return [
                 f"its credential comes from a plugin ({plugin}), which KubeSphere's pods cannot run: "
-                "give a kubeconfig with a token or a client certificate"
-            )
-            return found
+                "give a kubeconfig with a token or a client certificate, or set kubesphere_credential to auto"
+            ]
     certificate = _certificate(context)
     token = str(context.user.get("token") or "")
     if not token and certificate is None:
-        return [*found, "it has neither a token nor a client certificate"]
-    found += _expiry_problems(certificate, token)
+        return ["it has neither a token nor a client certificate"]
+    found = _expiry_problems(certificate, token)
     if certificate is None and release.token_kubeconfig != "works":  # noqa: S105 - a verdict of the release table
         found.append(
             f"it has a token and no client certificate, with which a member of KubeSphere {release.tag} never becomes "
-            "Ready: give a kubeconfig with a client certificate"
+            "Ready: give a kubeconfig with a client certificate, or set kubesphere_credential to auto"
         )
     return found
 
 
 def expiry(config: Kubeconfig) -> float | None:
     """When the credential of a kubeconfig expires, in seconds since 1970; None if never, or not known."""
+    return validity(config)[1]
+
+
+def validity(config: Kubeconfig) -> tuple[float | None, float | None]:
+    """From when until when a kubeconfig's credential holds, in seconds since 1970; None where that is not known."""
     context = kubeconfig.load(config)
-    return _certificate_expiry(_certificate(context)) or _token_expiry(str(context.user.get("token") or ""))
+    certificate = _parsed(_certificate(context))
+    if certificate is not None:
+        return _moment(certificate, "not_valid_before"), _moment(certificate, "not_valid_after")
+    held = _claims(str(context.user.get("token") or ""))
+    return _number(held.get("iat")), _number(held.get("exp"))
+
+
+def claims(config: Kubeconfig) -> dict[str, Any]:
+    """What the token of a kubeconfig says, unverified; empty if it has none, or one that is no JWT."""
+    return _claims(str(kubeconfig.load(config).user.get("token") or "")) if config else {}
+
+
+def common_name(config: Kubeconfig) -> str:
+    """The user name in the client certificate of a kubeconfig; empty if it has none."""
+    certificate = _parsed(_certificate(kubeconfig.load(config))) if config else None
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME) if certificate is not None else []
+    return str(names[0].value) if names else ""
 
 
 def same(one: Kubeconfig, other: Kubeconfig) -> bool:
@@ -139,26 +181,12 @@ def decode(encoded: str) -> Kubeconfig:
     return context.self_contained()
 
 
-def _server_problems(server: str) -> list[str]:
-    host = urlsplit(server).hostname or ""
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        loopback = host == "localhost" or host.endswith(".localhost")
-    if loopback or host == _KUBEKEY_NAME:
-        return [
-            f"its server {server} is an address that the host's pods do not reach this cluster by: "
-            "set kubesphere_api_server to one that they do"
-        ]
-    return []
-
-
 def _expiry_problems(certificate: str | None, token: str) -> list[str]:
     now = time.time()
     expired = []
     for what, moment in (
-        ("client certificate", _certificate_expiry(certificate)),
-        ("token", None if certificate else _token_expiry(token)),
+        ("client certificate", _moment(_parsed(certificate), "not_valid_after")),
+        ("token", None if certificate else _number(_claims(token).get("exp"))),
     ):
         if moment is not None and moment < now:
             when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))
@@ -170,31 +198,40 @@ def _certificate(context: kubeconfig.Context) -> str | None:
     return context.inline("user", "client-certificate")
 
 
-def _certificate_expiry(certificate: str | None) -> float | None:
+def _parsed(certificate: str | None) -> Any:
+    """A certificate; None if there is none, or it cannot be read."""
     if not certificate or not HAS_CRYPTOGRAPHY:
         return None
     try:
-        parsed = x509.load_pem_x509_certificate(certificate.encode())
+        return x509.load_pem_x509_certificate(certificate.encode())
     except ValueError:
         return None
-    moment = getattr(parsed, "not_valid_after_utc", None)
-    if moment is None:  # cryptography before 42
-        import datetime
 
-        moment = parsed.not_valid_after.replace(tzinfo=datetime.timezone.utc)
+
+def _moment(certificate: Any, end: str) -> float | None:
+    """``not_valid_before`` or ``not_valid_after`` of a certificate."""
+    if certificate is None:
+        return None
+    moment = getattr(certificate, f"{end}_utc", None)
+    if moment is None:  # cryptography before 42
+        moment = getattr(certificate, end).replace(tzinfo=datetime.timezone.utc)
     return float(moment.timestamp())
 
 
-def _token_expiry(token: str) -> float | None:
-    """The claim ``exp`` of a JWT; None for any other token."""
+def _claims(token: str) -> dict[str, Any]:
+    """The payload of a JWT, unverified; empty for any other token."""
     parts = token.split(".")
     if len(parts) != 3:
-        return None
+        return {}
     try:
         payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        return float(payload["exp"])
-    except (ValueError, KeyError, TypeError):
-        return None
+    except ValueError:
+        return {}
+    return payload if isinstance(payload, dict) else {}
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _encoded(text: str) -> str:

@@ -46,6 +46,13 @@ FORMER_CONNECTION = f"{OWN_PREFIX}former-connection"
 CONNECTION_REASON = f"{OWN_PREFIX}connection-reason"
 """On a Cluster: why `auto` chose the connection that it has."""
 
+CREDENTIAL = f"{OWN_PREFIX}credential"
+"""On a Cluster: what kind of credential was minted for it; until the last one is removed from the member."""
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+OWNER = "kubesphere.multicluster"
+"""Label, and its value, of whatever the collection makes on a member for itself."""
+
 register(CLUSTER, CLUSTER_CONFIGURATION)
 
 
