@@ -59,6 +59,14 @@ options:
       - If V(false), that is a warning, and a Service that is older than O(wait_timeout) is not waited for.
     type: bool
     default: true
+  network_policy:
+    description:
+      - Whether the NetworkPolicy C(kubesphere-system/kubesphere-multicluster-tower) stands. It lets everybody reach the
+        port that agents call, and nobody but KubeSphere's own pods the ports that lead to the members, at which tower
+        asks for no credentials.
+      - V(false) removes it. Without this option it is left alone, as any other NetworkPolicy always is.
+      - It takes a network plugin that enforces policies; Kubernetes does not tell whether there is one.
+    type: bool
   wait_timeout:
     description: Seconds to wait for the address of a load balancer, and for a run of ks-installer.
     type: int

@@ -130,6 +130,31 @@ def test_load_balancers_address_is_in_force_by_itself(controller: Controller, al
     assert (run.changed, audit.writes()) == ({"host": 0}, {})
 
 
+def test_network_policy_stands_or_not_as_it_is_wanted(controller: Controller, alone: Fleet, host: Cluster) -> None:
+    """The object alone: no network plugin enforces policies here."""
+    policy = "/apis/networking.k8s.io/v1/namespaces/kubesphere-system/networkpolicies/kubesphere-multicluster-tower"
+    wanted = {"kubesphere_proxy_address": f"http://{host.address}:8080", "kubesphere_proxy_store": "config_map"}
+    proxy(controller, alone, **wanted)
+    run, _result = twice(controller, alone, host, **wanted, kubesphere_proxy_network_policy=True)
+    assert [action.split(" on ")[0] for action in run.actions] == [
+        "create NetworkPolicy kubesphere-system/kubesphere-multicluster-tower"
+    ]
+    selected = host.api.get(policy)["spec"]["podSelector"]["matchLabels"]
+    [tower] = [
+        pod["metadata"]["name"]
+        for pod in host.api.get(f"{SYSTEM}/pods")["items"]
+        if selected.items() <= pod["metadata"]["labels"].items()
+    ]
+    assert tower.startswith("tower-")
+    # Everybody, by a rule of somebody else's making.
+    host.api.patch(policy, {"spec": {"ingress": [{}]}})
+    run, _result = twice(controller, alone, host, **wanted, kubesphere_proxy_network_policy=True)
+    assert [action.split()[0] for action in run.actions] == ["patch"]
+    run, _result = twice(controller, alone, host, **wanted)
+    assert [action.split()[0] for action in run.actions] == ["delete"]
+    assert host.api.find(policy) is None
+
+
 def test_node_port_is_published_by_the_cluster_configuration(
     controller: Controller, alone: Fleet, host: Cluster
 ) -> None:

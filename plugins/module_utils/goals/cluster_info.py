@@ -13,7 +13,7 @@ from ..kubesphere.releases import DEFAULT_RELEASE
 from ..kubesphere.result import Result
 from .authentication import AUTHENTICATION, CLUSTER_NAME
 from .goal import Context, Goal, Options, named, session
-from .member import MEMBER_KUBECONFIG, kubeconfig_for_host
+from .member import MEMBER_KUBECONFIG, kubeconfig_for_host, warn_of_unverified
 
 
 def run(options: Options, context: Context) -> Result:
@@ -35,6 +35,8 @@ def run(options: Options, context: Context) -> Result:
             reached = session(options, name, context)
             cluster["server"] = reached.server
             kubeconfig = kubeconfig_for_host(options, reached)
+            if options["cluster_role"] == "member" and options["connection"] != "agent":
+                warn_of_unverified(kubeconfig, name, context)
     except KubeError as error:
         problems.append(f"{error.message}. {error.hint}".strip())
     expected = preflight.Expected(

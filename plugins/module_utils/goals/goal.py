@@ -85,10 +85,16 @@ def session(options: Options, cluster: str, context: Context) -> Session:
         connection = resolve(options)
     except KubeError as error:
         raise type(error)(error.message, cluster, error.hint) from None
-    if not connection.verify:
+    if connection.server.startswith("http://"):
+        context.warnings.append(
+            f"{cluster}: {connection.server} is called without TLS, so whoever is in between can read and change "
+            "everything. Give the API server's https address."
+        )
+    elif not connection.verify:
         context.warnings.append(
             f"{cluster}: the API server's certificate is not verified, so whoever is in between can read and change "
-            "everything. Give its certificate authority (ca_cert) in place of validate_certs: false."
+            "everything. Give its certificate authority (ca_cert, certificate-authority-data) in place of "
+            "validate_certs: false or insecure-skip-tls-verify: true."
         )
     timeout = float(options.get("request_timeout") or 30)
     return Session(connection, cluster, planning=context.check_mode, timeout=timeout, patience=timeout)

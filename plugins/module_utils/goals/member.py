@@ -59,6 +59,16 @@ def kubeconfig_for_host(options: Options, reached: Session) -> credentials.Kubec
     return kubeconfig.load(given, options.get("member_context")).self_contained(options.get("api_server"))
 
 
+def warn_of_unverified(config: credentials.Kubeconfig, name: str, context: Context) -> None:
+    """Warn where KubeSphere itself is to call a member without knowing whom it calls."""
+    problem = credentials.unverified(config)
+    if problem:
+        context.warnings.append(
+            f"{name}: in the kubeconfig that KubeSphere gets, {problem}, so whoever is between the host and this "
+            "member can take its credential. Give certificate-authority-data and an https address there."
+        )
+
+
 def agent_options(options: Options, **more: Any) -> AgentOptions:
     """What the options say of an agent."""
     agent = options["agent"] or {}
@@ -125,6 +135,8 @@ def run(options: Options, context: Context) -> Result:
         adopt=options["adopt"],
     )
     timeout = float(options["wait_timeout"]) if options["wait"] else None
+    if wanted.direct:
+        warn_of_unverified(wanted.direct.kubeconfig, name, context)
     result = member.import_member(host, reached, wanted, wait_timeout=timeout, progress=context.progress)
     result.changed = result.changed or handed_over.changed
     result.actions += handed_over.actions

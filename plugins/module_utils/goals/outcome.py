@@ -32,7 +32,9 @@ def attempt(goal: Goal, options: Options, context: Context) -> dict[str, Any]:
     try:
         return outcome(goal.run(options, context), context)
     except REFUSALS as error:
-        return {"failed": True, "msg": str(error), "error": type(error).__name__}
+        # Of a connection that is not verified one has to know above all where it does not do what it should.
+        warnings = {"warnings": context.warnings} if context.warnings else {}
+        return {"failed": True, "msg": str(error), "error": type(error).__name__, **warnings}
     except Exception as error:  # whatever it is, the user gets a message; Ansible shows the traceback at -vvv only
         what = f"{goal.name} failed over something unforeseen ({type(error).__name__}: {error})."
         hint = "That is a defect of the collection: please report it with the output of -vvv."

@@ -19,6 +19,7 @@ def run(options: Options, context: Context) -> Result:
         node_port=options["node_port"],
         store=options["store"],
         required=options["required"],
+        network_policy=options["network_policy"],
     )
     host = session(options, named(options, context), context)
     return proxy_address.ensure(host, wanted, wait_timeout=float(options["wait_timeout"]), progress=context.progress)
@@ -34,6 +35,7 @@ GOAL = Goal(
         "node_port": {"type": "int"},
         "store": {"type": "str", "default": "cluster_configuration", "choices": list(proxy_address.STORES)},
         "required": {"type": "bool", "default": True},
+        "network_policy": {"type": "bool"},
         "wait_timeout": {"type": "int", "default": 600},
     },
     run=run,

@@ -131,6 +131,16 @@ def credential_problems(config: Kubeconfig, release: Release) -> list[str]:
     return found
 
 
+def unverified(config: Kubeconfig) -> str:
+    """Why whoever uses a kubeconfig does not know whom it calls; empty if it does."""
+    context = kubeconfig.load(config)
+    if context.server.startswith("http://"):
+        return f"the server {context.server} has no TLS"
+    if context.cluster.get("insecure-skip-tls-verify"):
+        return "insecure-skip-tls-verify is true"
+    return ""
+
+
 def expiry(config: Kubeconfig) -> float | None:
     """When the credential of a kubeconfig expires, in seconds since 1970; None if never, or not known."""
     return validity(config)[1]

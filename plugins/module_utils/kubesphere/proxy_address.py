@@ -15,7 +15,18 @@ from ..kube.merge import plain_copy
 from ..kube.resources import CONFIG_MAP, DEPLOYMENT, EVENT, NODE, POD, SERVICE, Object
 from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, silent, wait
-from . import agent, installation, installed, jwt, ks_apiserver, kubesphere_config, reachability, releases, result
+from . import (
+    agent,
+    installation,
+    installed,
+    jwt,
+    ks_apiserver,
+    kubesphere_config,
+    network_policy,
+    reachability,
+    releases,
+    result,
+)
 from .address import BadAddress, for_agent, of, problems, same, shown
 from .conditions import condition_problem
 from .installed import InstallationFailed, Installed
@@ -123,6 +134,7 @@ class Wanted:
         store: where it is set: in the ``cluster_configuration``, where it lasts, or in the ``config_map``.
         required: whether it is an error that there is none. Where it is not, a Service that has been pending for longer
             than the timeout is not waited for any more.
+        network_policy: whether a NetworkPolicy of ours is to guard tower's ports; None leaves it alone.
     """
 
     address: str = ""
@@ -130,6 +142,7 @@ class Wanted:
     node_port: int | None = None
     store: str = "cluster_configuration"
     required: bool = True
+    network_policy: bool | None = None
 
 
 def in_force(host: Session, config: KubeSphereConfig) -> InForce:
@@ -212,6 +225,7 @@ class _ProxyAddress:
         if config is None:
             return self._not_installed()
         self._refuse_other_role(config, standing)
+        self._guard()
         service = self._with_node_port(_service(self.host))
         current = _in_force(config, service)
         address, source, service = self._choose(current, service)
@@ -275,6 +289,7 @@ class _ProxyAddress:
         self.warnings.append(
             f"{self.host.cluster}: KubeSphere is not installed yet; the run will find the proxy address."
         )
+        self._guard()
         address = for_agent(self.wanted.address) if self.wanted.address else ""
         return self._result(None, address, "given" if address else self.wanted.source, "none")
 
@@ -287,6 +302,10 @@ class _ProxyAddress:
                 self.host.cluster,
                 "Give the fleet's host, or install this cluster as host.",
             )
+
+    def _guard(self) -> None:
+        if self.wanted.network_policy is not None:
+            network_policy.ensure(self.host, self.wanted.network_policy)
 
     # The Service
 

@@ -138,6 +138,20 @@ def test_a_kubeconfig_counts_for_the_direct_connection_alone(
     assert reached.writes == [("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")]
 
 
+@pytest.mark.parametrize(
+    ("role", "connection", "number"), [("member", "direct", 1), ("member", "agent", 0), ("host", "direct", 0)]
+)
+def test_tls_that_is_switched_off_for_kubesphere_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, reached: FakeSession, role: str, connection: str, number: int
+) -> None:
+    own = config({"insecure-skip-tls-verify": True}, user={"token": "abc"})
+    monkeypatch.setattr(cluster_info, "kubeconfig_for_host", lambda *_arguments: own)
+    context = Context()
+    GOAL.run({**DEFAULTS, "cluster_role": role, "connection": connection}, context)
+    assert reached.requests
+    assert ["insecure-skip-tls-verify is true" in warning for warning in context.warnings] == [True] * number
+
+
 def test_a_server_that_does_not_answer() -> None:
     server = f"http://127.0.0.1:{free_port()}"
     seen, problems = look(host=server, api_key="abc", cluster_role="host")

@@ -19,6 +19,8 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.goal
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import ConnectionOptionError
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.secret import Secret
 
+from tests.unit.kube.test_connection import config
+
 
 @pytest.mark.parametrize(
     ("arguments", "hidden"),
@@ -59,6 +61,26 @@ def test_sessions_plan_in_check_mode_and_warn_of_unverified_servers() -> None:
     assert found
     assert (found.cluster, found.planning) == ("h", True)
     assert "certificate is not verified" in context.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "words"),
+    [
+        ({"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": True}, "insecure-skip-tls-verify: true"),
+        ({"server": "http://127.0.0.1:1"}, "http://127.0.0.1:1 is called without TLS"),
+    ],
+)
+def test_a_kubeconfig_that_switches_tls_off_is_warned_of(cluster: dict[str, Any], words: str) -> None:
+    context = Context()
+    session({"kubeconfig": config(cluster, {"token": "abc"})}, "one", context)
+    assert words in " ".join(context.warnings)
+
+
+def test_verified_is_silent() -> None:
+    context = Context()
+    session({"kubeconfig": config({"insecure-skip-tls-verify": True}, {}), "validate_certs": True}, "one", context)
+    session({"host": "https://127.0.0.1:1"}, "one", context)
+    assert context.warnings == []
 
 
 def test_errors_name_the_cluster() -> None:

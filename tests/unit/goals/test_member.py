@@ -111,6 +111,29 @@ def test_what_is_given_is_what_is_wanted(calls: list[tuple[Any, ...]]) -> None:
     assert wanted.agent == member_agent.AgentOptions(settings=Settings(pull_secrets=[]))
 
 
+@pytest.mark.parametrize(
+    ("cluster", "connection", "number"),
+    [
+        ({"insecure-skip-tls-verify": True}, "direct", 1),
+        ({"insecure-skip-tls-verify": True}, "auto", 1),
+        ({"insecure-skip-tls-verify": True}, "agent", 0),
+        ({"server": "http://192.0.2.3:8001"}, "direct", 1),
+        ({}, "direct", 0),
+    ],
+)
+def test_a_kubeconfig_for_kubesphere_that_switches_tls_off_is_warned_of(
+    calls: list[tuple[Any, ...]], cluster: dict[str, Any], connection: str, number: int
+) -> None:
+    context = Context(cluster="one")
+    own = config(cluster, user={"token": "of-its-own"})
+    options = {**PLAIN, "host_cluster": HOST, "connection": connection, "member_kubeconfig": own}
+    goal_of_member.GOAL.run(options, context)
+    assert len(calls) == 1
+    assert [warning.startswith("one: in the kubeconfig that KubeSphere gets,") for warning in context.warnings] == [
+        True
+    ] * number
+
+
 def test_without_a_wait(calls: list[tuple[Any, ...]]) -> None:
     goal_of_member.GOAL.run({**PLAIN, "host_cluster": HOST, "wait": False}, Context(cluster="one"))
     assert calls[0][3] is None

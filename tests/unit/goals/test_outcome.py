@@ -64,6 +64,11 @@ def test_refusals_are_messages(error: Exception) -> None:
     assert failed == {"failed": True, "msg": str(error), "error": type(error).__name__}
 
 
+def test_a_refusal_does_not_hide_that_nothing_was_verified() -> None:
+    refused = attempt(goal(NotFound("nothing there", "one")), {}, Context(warnings=["not verified"]))
+    assert (refused["failed"], refused["warnings"]) == (True, ["not verified"])
+
+
 def test_anything_else_is_a_defect() -> None:
     failed = attempt(goal(ZeroDivisionError("by zero")), {}, Context())
     assert (failed["failed"], failed["error"]) == (True, "Defect")
