@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils.kubesphere import address, preflight
+from ..module_utils.kubesphere import address, preflight, unbind_batch
 
 
 def inventory_problems(hosts: Sequence[str], members: Sequence[str]) -> list[str]:
@@ -59,6 +59,35 @@ def member_table(members: Sequence[Mapping[str, Any]], expected: Mapping[str, st
     return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]) for row in rows]
 
 
+def member_states(members: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Whether each member is to be ``present`` or ``absent``, by the name of its Cluster.
+
+    Args:
+        members: their inventory names.
+        hostvars: variables by inventory name.
+    """
+    return {
+        str(hostvars[name].get("kubesphere_cluster_name") or name): str(
+            hostvars[name].get("kubesphere_member_state") or "present"
+        )
+        for name in members
+    }
+
+
+def unbind_problems(
+    given: Sequence[str], members: Mapping[str, str], known: Sequence[Mapping[str, Any]], most: int | float | str
+) -> list[str]:
+    """Why a run must not begin to unbind; empty if it may.
+
+    Args:
+        given: names of Clusters that were given beside the inventory.
+        members: ``present`` or ``absent`` by name of the Cluster, as the inventory says.
+        known: members as the module member_info returns them.
+        most: number or share of members that may be unbound at once.
+    """
+    return unbind_batch.problems(given, members, known, most)
+
+
 def proxy_url(written: Any) -> Any:
     """A proxy address with its port; one that no agent could dial stays as it is, to be refused with the reason."""
     return written if address.problems(written) else address.for_agent(written)
@@ -78,7 +107,9 @@ class FilterModule:
         return {
             "fleet_problems": fleet_problems,
             "inventory_problems": inventory_problems,
+            "member_states": member_states,
             "member_table": member_table,
             "problem_list": problem_list,
             "proxy_url": proxy_url,
+            "unbind_problems": unbind_problems,
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: member
-short_description: Import a member cluster into a host
+short_description: Import a member cluster into a host, or unbind it
 version_added: 0.1.0
 author:
   - kubesphere.multicluster contributors (@kubesphere)
@@ -21,6 +21,9 @@ description:
     initialised the Cluster, has ports drawn anew that another member has as well, brings the agent up on the member,
     and sees that the member at the other end of the tunnel is the one that was meant.
   - An imported member is brought to what is wanted in place. What KubeSphere's controllers own is never written.
+  - With O(state=absent) it undoes all of that. Namespaces of the host's workspaces are released first and keep what is
+    in them; then the Cluster is deleted, its finalizer honoured; then whatever is left of the import on either side
+    goes. A run that was killed is taken up by the next one.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
   - kubesphere.multicluster.options
@@ -32,6 +35,21 @@ options:
     description:
       - Name of the member's Cluster on the host, lower-case letters, digits and hyphens.
       - By default the name of the inventory host.
+  state:
+    description:
+      - Whether the member is to be imported, or to be unbound.
+      - The host itself is refused; so is a cluster that is another one than the Cluster's, and one that says that it is
+        imported under this name although the host has no such Cluster, unless O(force) is set.
+    type: str
+    default: present
+    choices: [present, absent]
+  force:
+    description:
+      - With O(state=absent), clean at least the host, whether or not the member is reached and the right one.
+      - Where KubeSphere does not remove the Cluster's finalizer within some seconds, as from release 3.4 on with a
+        member that it does not reach, it is taken away. The webhook that forbids that is suspended meanwhile.
+    type: bool
+    default: false
   connection:
     description:
       - How the host reaches the member. V(direct) uses the member's kubeconfig; V(agent) has an agent in the member
@@ -50,7 +68,7 @@ options:
     description:
       - Whether the task reaches the member's API server.
       - If V(false), the connection is by agent. The agent's manifest is written to O(agent_manifest_path), somebody
-        else applies it on the member, and the task waits for the agent.
+        else applies it on the member, and the task waits for the agent. With O(state=absent), it takes O(force).
     type: bool
     default: true
   agent_manifest_path:
@@ -150,6 +168,23 @@ EXAMPLES = r"""
     wait: false
     host_cluster:
       kubeconfig: ~/.kube/host.yaml
+
+- name: Unbind a member
+  kubesphere.multicluster.member:
+    state: absent
+    cluster_name: member-1
+    kubeconfig: ~/.kube/member-1.yaml
+    host_cluster:
+      kubeconfig: ~/.kube/host.yaml
+
+- name: Unbind a member that is no more
+  kubesphere.multicluster.member:
+    state: absent
+    force: true
+    cluster_name: member-4
+    reachable: false
+    host_cluster:
+      kubeconfig: ~/.kube/host.yaml
 """
 
 RETURN = r"""
@@ -193,6 +228,28 @@ nodes:
   returned: success
   type: int
   sample: 3
+known:
+  description: Whether the host had its Cluster.
+  returned: with O(state=absent)
+  type: bool
+  sample: true
+member_cleaned:
+  description: Whether the member was looked at, and what its import had left there taken away.
+  returned: with O(state=absent)
+  type: bool
+  sample: true
+remaining:
+  description: What may still be on a member that was not cleaned, in words.
+  returned: with O(state=absent)
+  type: list
+  elements: str
+  sample: []
+commands:
+  description: How that is removed on the member, in order, for a shell with kubectl.
+  returned: with O(state=absent)
+  type: list
+  elements: str
+  sample: []
 actions:
   description: Each write in words, in order; the same in check mode and in the run.
   returned: when something is written

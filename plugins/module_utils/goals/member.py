@@ -16,6 +16,7 @@ from ..kubesphere.agent import Settings
 from ..kubesphere.member_agent import AgentOptions
 from ..kubesphere.member_direct import DirectOptions
 from ..kubesphere.result import Result
+from ..kubesphere.unbind import unbind
 from . import files
 from .authentication import AUTHENTICATION, CLUSTER_NAME, HOST_CLUSTER
 from .goal import Context, Goal, Options, host_session, named, session
@@ -102,10 +103,19 @@ def required_host(options: Options, name: str, context: Context) -> Session:
 
 
 def run(options: Options, context: Context) -> Result:
-    """Import one member."""
+    """Import one member, or unbind it."""
     name = named(options, context)
     host = required_host(options, name, context)
     reached = session(options, name, context) if options["reachable"] else None
+    if options["state"] == "absent":
+        patience = float(options["wait_timeout"])
+        return unbind(host, reached, name, force=options["force"], wait_timeout=patience, progress=context.progress)
+    if reached is None and not options["agent_manifest_path"]:
+        raise KubeError(
+            "reachable: false takes agent_manifest_path, for its agent's manifest",
+            name,
+            "Somebody who reaches the member applies it there.",
+        )
     handed_over = Result()
 
     def hand_over(deployment: Object, connected: bool) -> str:
@@ -159,6 +169,8 @@ GOAL = Goal(
         **HOST_CLUSTER,
         **MEMBER_KUBECONFIG,
         **AGENT,
+        "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
+        "force": {"type": "bool", "default": False},
         "connection": {"type": "str", "default": "direct", "choices": ["direct", "agent", "auto"]},
         "switch_connection": {"type": "bool", "default": False},
         "reachable": {"type": "bool", "default": True},
@@ -177,5 +189,4 @@ GOAL = Goal(
         "wait_timeout": {"type": "int", "default": 600},
     },
     run=run,
-    rules={"required_if": [("reachable", False, ("agent_manifest_path",))]},
 )

@@ -313,8 +313,13 @@ class Session:
         self.journal.append(Write("patch", title, live, after, reason))
         return answer
 
-    def delete(self, live: Object, reason: str = "") -> None:
+    def delete(self, live: Object, reason: str = "", *, propagation: str = "Background") -> None:
         """Delete an object, this very one (by its UID), if it is still there.
+
+        Args:
+            live: the object as it was read.
+            reason: why, for the result.
+            propagation: what becomes of what it owns; ``Orphan`` keeps that.
 
         Raises:
             Conflict: another object has taken its name meanwhile.
@@ -328,7 +333,7 @@ class Session:
             options = {
                 "apiVersion": "v1",
                 "kind": "DeleteOptions",
-                "propagationPolicy": "Background",
+                "propagationPolicy": propagation,
                 "preconditions": {"uid": live["metadata"]["uid"]},
             }
             with contextlib.suppress(NotFound):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kubesphere.multicluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Change one value in a YAML text and leave every other byte alone (private to the collection)."""
+"""Change one value in a YAML text, or take it away, and leave every other byte alone (private to the collection)."""
 
 from __future__ import annotations
 
@@ -63,6 +63,31 @@ def with_value(text: str, section: str, key: str, value: str) -> str:
         after = None
     if not same(after, wanted):
         raise NotEditable(f"{section}.{key} stands in a form that cannot be changed by itself")
+    return new
+
+
+def without(text: str, section: str, key: str) -> str:
+    """A text without ``section.key``, and everything else as it was; like :func:`with_value`.
+
+    Raises:
+        NotEditable: it is not there on a line of its own, or something else would change as well.
+        documents.Malformed: the text is no YAML, or PyYAML is missing.
+    """
+    before = documents.load_one(text, "the text")
+    inner = before.get(section) if isinstance(before, dict) else None
+    mapping = _value_of(_compose(text), section)
+    node = _value_of(mapping, key)
+    if not isinstance(inner, dict) or node is None or mapping.flow_style:
+        raise NotEditable(f"{section}.{key} is not there on a line of its own")
+    line_end = text.find("\n", node.end_mark.index)
+    new = text[: text.rfind("\n", 0, node.start_mark.index) + 1] + (text[line_end + 1 :] if line_end >= 0 else "")
+    wanted = {**before, section: {name: value for name, value in inner.items() if name != key}}
+    try:
+        after = documents.load_one(new, "the text")
+    except documents.Malformed:
+        after = None
+    if not same(after, wanted):
+        raise NotEditable(f"{section}.{key} stands in a form that cannot be taken away by itself")
     return new
 
 

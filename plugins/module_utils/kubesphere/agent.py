@@ -223,6 +223,15 @@ def proxy_address_of(deployment: Object) -> str:
     return _flags(deployment).get("--proxy-server", "")
 
 
+def secrets_of(deployment: Object) -> list[str]:
+    """What of an agent that stands must not be shown: its token, and secrets in its environment."""
+    containers = ((deployment.get("spec") or {}).get("template") or {}).get("spec", {}).get("containers") or []
+    variables = [each for container in containers for each in container.get("env") or []]
+    environment = {str(each.get("name")): each.get("value") or "" for each in variables}
+    token = _flags(deployment).get("--token", "")
+    return [*([token] if token else []), *Settings(environment=environment).secrets()]
+
+
 def trouble(member: Session, deployment: Object) -> str:
     """What keeps the agent from connecting, in its own words or its pod's; empty if it says nothing.
 

@@ -44,8 +44,15 @@ def read(session: Session) -> KubeSphereConfig | None:
         KubeError: it cannot be read, or is not what KubeSphere writes.
     """
     config_map = session.find(CONFIG_MAP, CONFIG, NAMESPACE)
-    if config_map is None:
-        return None
+    return None if config_map is None else of(session, config_map)
+
+
+def of(session: Session, config_map: Object) -> KubeSphereConfig:
+    """What a ConfigMap that was read holds.
+
+    Raises:
+        KubeError: it is not what KubeSphere writes.
+    """
     content = _parse((config_map.get("data") or {}).get(CONFIG_KEY), session.cluster)
     authentication, multicluster = _mapping(content, "authentication"), _mapping(content, "multicluster")
     max_age = _mapping(authentication, "oauthOptions").get("accessTokenMaxAge")
@@ -81,6 +88,28 @@ def with_proxy_address(session: Session, config_map: Object, address: str) -> di
             f"multicluster.proxyPublishAddress cannot be set in ConfigMap {NAMESPACE}/{CONFIG}: {error}",
             session.cluster,
             f"Set it to {address} by kubectl edit, or set kubesphere_proxy_store to cluster_configuration.",
+        ) from None
+
+
+def without_cluster_name(session: Session, config_map: Object) -> dict[str, str]:
+    """The data of the ConfigMap without ``multicluster.clusterName``, all else as it is written.
+
+    Args:
+        session: the cluster; it learns the secrets that the text holds, for the text will be shown as a difference.
+        config_map: the ConfigMap as it was read; it has a cluster name.
+
+    Raises:
+        KubeError: the text is not what KubeSphere writes, or has a form that cannot be changed safely.
+    """
+    text = str((config_map.get("data") or {}).get(CONFIG_KEY) or "")
+    _learn(session, _parse(text, session.cluster))
+    try:
+        return {CONFIG_KEY: yaml_edit.without(text, "multicluster", "clusterName")}
+    except yaml_edit.NotEditable as error:
+        raise KubeError(
+            f"multicluster.clusterName cannot be taken from ConfigMap {NAMESPACE}/{CONFIG}: {error}",
+            session.cluster,
+            "Take it away by kubectl edit, and run this again.",
         ) from None
 
 

@@ -22,6 +22,9 @@ TOWER = "tower"
 
 CLUSTER = Kind("cluster.kubesphere.io/v1alpha1", "Cluster", "clusters", namespaced=False)
 CLUSTER_CONFIGURATION = Kind("installer.kubesphere.io/v1alpha1", "ClusterConfiguration", "clusterconfigurations")
+KUBEFED_CLUSTER = Kind("core.kubefed.io/v1beta1", "KubeFedCluster", "kubefedclusters")
+WORKSPACE = Kind("tenant.kubesphere.io/v1alpha1", "Workspace", "workspaces", namespaced=False)
+WORKSPACE_TEMPLATE = Kind("tenant.kubesphere.io/v1alpha2", "WorkspaceTemplate", "workspacetemplates", namespaced=False)
 
 FINALIZER = "finalizer.cluster.kubesphere.io"
 """The cluster controller puts it on every Cluster."""
@@ -29,6 +32,10 @@ FINALIZER = "finalizer.cluster.kubesphere.io"
 HOST_LABEL = "cluster-role.kubesphere.io/host"
 REGION_LABEL = "cluster.kubesphere.io/region"
 GROUP_LABEL = "cluster.kubesphere.io/group"
+WORKSPACE_LABEL = "kubesphere.io/workspace"
+MANAGED_LABEL = "kubefed.io/managed"
+"""On what the host's federation has made or taken over on a member: ``true``."""
+
 ALIAS_ANNOTATION = "kubesphere.io/alias-name"
 DESCRIPTION_ANNOTATION = "kubesphere.io/description"
 CREATOR_ANNOTATION = "kubesphere.io/creator"
@@ -53,7 +60,13 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 OWNER = "kubesphere.multicluster"
 """Label, and its value, of whatever the collection makes on a member for itself."""
 
-register(CLUSTER, CLUSTER_CONFIGURATION)
+UNBINDING = f"{OWN_PREFIX}unbinding"
+"""On a member's kubesphere-config: name of the Cluster that is being unbound, until nothing is left of it there."""
+
+SUSPENDED_RULES = f"{OWN_PREFIX}suspended-rules"
+"""On the webhook of Cluster objects: its rules, while it is suspended."""
+
+register(CLUSTER, CLUSTER_CONFIGURATION, KUBEFED_CLUSTER, WORKSPACE, WORKSPACE_TEMPLATE)
 
 
 def mc_service(cluster_name: str) -> str:

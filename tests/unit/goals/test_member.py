@@ -36,6 +36,8 @@ PLAIN: dict[str, Any] = {
     "kubeconfig": config(user={"token": "abc"}),
     "connection": "direct",
     "switch_connection": False,
+    "state": "present",
+    "force": False,
     "reachable": True,
     "agent_manifest_path": None,
     "kubesphere_api_endpoint": None,
@@ -249,8 +251,25 @@ class TestHandingOver:
         goal_of_member.GOAL.run({**PLAIN, "host_cluster": HOST, "connection": "agent"}, Context(cluster="one"))
         assert calls[0][2].agent.hand_over is None
 
-    def test_a_member_that_is_not_reached_takes_a_path(self) -> None:
-        assert goal_of_member.GOAL.rules == {"required_if": [("reachable", False, ("agent_manifest_path",))]}
+    def test_a_member_that_is_not_reached_takes_a_path(self, calls: list[tuple[Any, ...]]) -> None:
+        options = {**PLAIN, "host_cluster": HOST, "connection": "agent", "reachable": False}
+        with pytest.raises(KubeError, match="takes agent_manifest_path"):
+            goal_of_member.GOAL.run(options, Context(cluster="one"))
+        assert calls == []
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_a_member_that_is_to_be_absent(reachable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[Any, ...]] = []
+
+    def unbind(host: Session, one: Session | None, name: str, **more: Any) -> Result:
+        made.append((host.cluster, one.cluster if one else None, name, more["force"], more["wait_timeout"]))
+        return Result()
+
+    monkeypatch.setattr(goal_of_member, "unbind", unbind)
+    options = {**PLAIN, "host_cluster": HOST, "state": "absent", "force": True, "reachable": reachable}
+    goal_of_member.GOAL.run(options, Context(cluster="one"))
+    assert made == [("main", "one" if reachable else None, "one", True, 60.0)]
 
 
 class TestAgentManifest:

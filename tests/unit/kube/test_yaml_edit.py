@@ -1,13 +1,17 @@
 # Copyright (c) 2026, kubesphere.multicluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of changing one value in a YAML text."""
+"""Tests of changing one value in a YAML text, and of taking one away."""
 
 from __future__ import annotations
 
 import pytest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.documents import Malformed
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.yaml_edit import NotEditable, with_value
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.yaml_edit import (
+    NotEditable,
+    with_value,
+    without,
+)
 
 NEW = "http://10.0.0.1:8080"
 
@@ -69,3 +73,35 @@ def test_merge_key_stays() -> None:
 def test_what_is_no_yaml_is_said_so() -> None:
     with pytest.raises(Malformed):
         edited("multicluster: [")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "multicluster:\n  enable: true\n  address: x  # why\na: [1,  2]\n",
+            "multicluster:\n  enable: true\na: [1,  2]\n",
+        ),
+        ("multicluster:\r\n  'address': x\r\n  b: 1\r\n", "multicluster:\r\n  b: 1\r\n"),
+        ("a: 1\nmulticluster:\n  b: 1\n  address: x", "a: 1\nmulticluster:\n  b: 1\n"),
+    ],
+)
+def test_only_the_value_goes(before: str, after: str) -> None:
+    assert without(before, "multicluster", "address") == after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a: 1\n",
+        "multicluster:\n",
+        "multicluster:\n  b: 1\n",
+        "multicluster:\n  address: x\n",  # nothing but null would be left
+        "multicluster: {address: x, b: 1}\n",
+        "multicluster:\n  address: &x y\n  b: *x\n",
+    ],
+)
+def test_what_cannot_be_taken_away_alone_is_refused(text: str) -> None:
+    with pytest.raises(NotEditable):
+        without(text, "multicluster", "address")

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which members may be unbound in one run (private to the collection)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
+
+
+def problems(
+    given: Sequence[str], members: Mapping[str, str], known: Sequence[Mapping[str, Any]], most: int | float | str
+) -> list[str]:
+    """Why a run must not begin to unbind; empty if it may.
+
+    Args:
+        given: names of Clusters that were given beside the inventory.
+        members: what the inventory says of its members, ``present`` or ``absent``, by name of the Cluster.
+        known: what the host knows, as the module member_info gives it.
+        most: how many may go at once, as a number or as a share of the members that the host knows (``10%``). One may
+            in any case.
+    """
+    found = [f"{name} is listed as present in the inventory" for name in given if members.get(name) == "present"]
+    hosts = {each["name"] for each in known if each.get("cluster_role") == "host"}
+    wanted = {*given, *(name for name, state in members.items() if state == "absent")}
+    found += [f"{name} is the host itself" for name in sorted(wanted & hosts)]
+    there = {each["name"] for each in known if each.get("cluster_role") == "member"}
+    going = sorted(wanted & there)
+    try:
+        allowed = limit(most, len(there))
+    except ValueError as error:
+        return [*found, str(error)]
+    if len(going) > allowed:
+        found.append(
+            f"{', '.join(going)} would be unbound, {len(going)} of {len(there)} members at once, and "
+            f"kubesphere_unbind_max ({most}) allows {allowed}"
+        )
+    return found
+
+
+def limit(most: int | float | str, members: int) -> int:
+    """How many of the members may go.
+
+    Raises:
+        ValueError: it is neither a number nor a share.
+    """
+    share = _SHARE.fullmatch(str(most))
+    if share:
+        return max(1, math.floor(members * float(share[1]) / 100))
+    if not re.fullmatch(r"\s*\d+\s*", str(most)):
+        raise ValueError(f"kubesphere_unbind_max is {most!r}, and neither a number nor a share such as 10%")
+    return max(1, int(most))

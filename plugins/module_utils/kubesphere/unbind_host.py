@@ -1,0 +1,160 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host has of a member, and how it lets it go (private to the collection)."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+from ..kube.errors import KubeError, WaitTimeout
+from ..kube.resources import SECRET, SERVICE, Object
+from ..kube.session import Session
+from ..kube.wait import Done, Outcome, Pending, Progress, Target, wait
+from . import cluster_webhook
+from .names import CLUSTER, FEDERATION_NAMESPACE, FINALIZER, KUBEFED_CLUSTER, NAMESPACE, mc_service
+
+_CHANCE = 5.0  # seconds that KubeSphere has to let a dead member's Cluster go by itself
+_SETTLING = 5.0  # seconds until tower has surely removed the Service of a Cluster that is gone
+_RELEASE = 60.0  # seconds until every API server of a host has surely noticed that a webhook was suspended
+_LOOK = 0.3
+
+
+class HostSide:
+    """A host that lets a member go.
+
+    Attributes:
+        cluster: the member's Cluster; None if it is gone already.
+    """
+
+    def __init__(self, host: Session, name: str) -> None:
+        """Look at what is there.
+
+        Raises:
+            KubeError: it cannot be read.
+        """
+        self.host = host
+        self.name = name
+        self.cluster = host.find(CLUSTER, name)
+        self._webhook = cluster_webhook.find(host)
+
+    @property
+    def leftovers(self) -> list[Target]:
+        """What KubeSphere keeps beside a Cluster, and removes with it unless its finalizer was taken away."""
+        return [
+            Target(KUBEFED_CLUSTER, self.name, FEDERATION_NAMESPACE),
+            Target(SECRET, f"{self.name}-secret", FEDERATION_NAMESPACE),
+            Target(SERVICE, mc_service(self.name), NAMESPACE),
+        ]
+
+    @property
+    def knows_it(self) -> bool:
+        """Whether anything is there."""
+        return self.cluster is not None or any(self._find(target) for target in self.leftovers)
+
+    def restore_webhook(self) -> None:
+        """Restore the webhook that a killed run has left suspended."""
+        if cluster_webhook.is_suspended(self._webhook):
+            cluster_webhook.restore(self.host)
+
+    def let_go(self, *, alive: bool, force: bool, timeout: float, progress: Progress) -> None:
+        """Delete the Cluster, and whatever KubeSphere leaves of it.
+
+        Args:
+            alive: whether the member is reached.
+            force: whether the finalizer is taken away where KubeSphere does not.
+            timeout: seconds that KubeSphere may take.
+            progress: told what is going on.
+
+        Raises:
+            KubeError: it could not be done.
+        """
+        if self.cluster is not None:
+            if not self.cluster["metadata"].get("deletionTimestamp"):
+                self.host.delete(self.cluster, "unbind it")
+            self._await_end(alive, force, timeout, progress)
+        if self.cluster is None or not self.host.planning:  # else KubeSphere removes them, as far as a plan can tell
+            for target in self.leftovers:
+                self._remove(target)
+
+    def _await_end(self, alive: bool, force: bool, timeout: float, progress: Progress) -> None:
+        """Wait until the Cluster is gone; with force, help."""
+        if self.host.planning:
+            if force and not alive and self._blocks:
+                self._release(progress)
+            return
+        try:
+            self._wait_until_gone(min(timeout, _CHANCE) if force else timeout, progress)
+        except WaitTimeout:
+            if not force:
+                raise
+            self._release(progress)
+            self._wait_until_gone(max(timeout, _CHANCE), progress)
+
+    def _wait_until_gone(self, timeout: float, progress: Progress) -> None:
+        def evaluate(seen: Object | None) -> Outcome[None]:
+            if seen is None:
+                return Done(None)
+            finalizers = ", ".join(seen["metadata"].get("finalizers") or ["none"])
+            return Pending(
+                f"its finalizers are not removed: {finalizers}",
+                "Look at the log of the Deployment kubesphere-system/ks-controller-manager on the host. From release "
+                "3.4 on, it cannot let a member go that it does not reach: kubesphere_force does it.",
+            )
+
+        target = Target(CLUSTER, self.name)
+        goal = f"{target} is gone"
+        wait(self.host, target, evaluate, goal=goal, timeout=timeout, progress=progress, subject=self.name)
+
+    @property
+    def _blocks(self) -> bool:
+        """Whether the webhook lets nobody update the Cluster of a member that cannot be reached."""
+        known = ((self.cluster or {}).get("status") or {}).get("uid")
+        return bool(self._webhook and known and FINALIZER in (self.cluster or {})["metadata"].get("finalizers", ()))
+
+    def _release(self, progress: Progress) -> None:
+        """Take KubeSphere's finalizer away, the webhook suspended meanwhile where there is one."""
+        reason = f"it denies every update of {self.name}, which cannot be reached"
+
+        def evaluate(seen: Object | None) -> Outcome[None]:
+            if seen is None:
+                return Done(None)
+            # Another run may have restored it meanwhile; and an API server notices the change a moment later.
+            if self._webhook is not None and cluster_webhook.suspend(self.host, reason):
+                return Pending("its webhook is being suspended", retry_in=_LOOK)
+            try:
+                self._take_finalizer(seen)
+            except KubeError as error:
+                return Pending(error.message, error.hint, _LOOK)
+            return Done(None)
+
+        target, goal = Target(CLUSTER, self.name), "its finalizer is taken away"
+        with cluster_webhook.suspended(self.host, reason) if self._webhook else nullcontext():
+            if self.host.planning:
+                self._take_finalizer(self.cluster or {})
+            else:
+                wait(self.host, target, evaluate, goal=goal, timeout=_RELEASE, progress=progress, subject=self.name)
+
+    def _take_finalizer(self, seen: Object) -> None:
+        kept = [each for each in seen["metadata"].get("finalizers") or [] if each != FINALIZER]
+        reason = "KubeSphere does not let it go by itself"
+        self.host.patch(seen, {"metadata": {"finalizers": kept}}, reason, guarded=True)
+
+    def _find(self, target: Target) -> Object | None:
+        return self.host.find(target.kind, target.name, target.namespace)
+
+    def _remove(self, target: Target) -> None:
+        """Delete one thing, unless KubeSphere is just about to."""
+
+        def evaluate(seen: Object | None) -> Outcome[None]:
+            return Done(None) if seen is None else Pending("it is still there", retry_in=_LOOK)
+
+        if self.cluster is not None:
+            try:
+                return wait(self.host, target, evaluate, goal=f"{target} is gone", timeout=_SETTLING)
+            except WaitTimeout:
+                pass
+        found = self._find(target)
+        if found is not None:
+            self.host.delete(found, f"there is no Cluster {self.name} any more")
+        return None

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of which members may be unbound in one run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.unbind_batch import limit, problems
+
+KNOWN: list[dict[str, Any]] = [
+    {"name": "host", "cluster_role": "host"},
+    *({"name": f"m{number}", "cluster_role": "member"} for number in range(20)),
+]
+
+
+@pytest.mark.parametrize(
+    ("most", "allowed"),
+    [("10%", 2), (" 14.9 % ", 2), ("1%", 1), ("0", 1), (3, 3), ("3", 3), ("100%", 20), ("0%", 1)],
+)
+def test_limit(most: Any, allowed: int) -> None:
+    assert limit(most, 20) == allowed
+
+
+@pytest.mark.parametrize("most", ["ten", "-1", "", "10 percent", "1.5", None])
+def test_limit_that_is_none(most: Any) -> None:
+    with pytest.raises(ValueError, match="neither a number nor a share"):
+        limit(most, 20)
+    assert len(problems([], {"m1": "absent"}, KNOWN, most)) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "members", "most", "words"),
+    [
+        (["m1"], {"m1": "present"}, 1, "m1 is listed as present in the inventory"),
+        (["host"], {}, 1, "host is the host itself"),
+        ([], {"host": "absent"}, 1, "host is the host itself"),
+        (["m2"], {"m1": "absent"}, 1, "m1, m2 would be unbound, 2 of 20 members at once, and kubesphere_unbind_max"),
+        ([], {"m1": "absent", "m2": "absent", "m3": "absent"}, "10%", "3 of 20 members at once"),
+    ],
+)
+def test_what_is_refused(given: list[str], members: dict[str, str], most: Any, words: str) -> None:
+    [problem] = problems(given, members, KNOWN, most)
+    assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("given", "members", "most"),
+    [
+        ([], {}, 1),
+        ([], {"m1": "present"}, 1),
+        (["m1"], {"m1": "absent"}, 1),  # named twice, unbound once
+        (["m1"], {"gone-1": "absent", "gone-2": "absent"}, 1),  # what is unbound already does not count
+        (["m1", "m2"], {}, "10%"),
+    ],
+)
+def test_what_may_be(given: list[str], members: dict[str, str], most: Any) -> None:
+    assert problems(given, members, KNOWN, most) == []
