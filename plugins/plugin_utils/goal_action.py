@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.goals.goal import Context, Goal, secret_values
-from ..module_utils.goals.outcome import attempt
+from ..module_utils.goals.outcome import attempt, told
 
 display = Display()
 
@@ -66,7 +66,7 @@ class GoalAction(ActionBase):  # type: ignore[misc]
                 f"Unsupported parameters: {error.msg}" if isinstance(error, UnsupportedError) else error.msg
                 for error in checked.errors.errors
             ]
-            messages = remove_values("; ".join(found), hidden)
+            messages = told("; ".join(found), hidden)
             raise AnsibleActionFail(f"{_COLLECTION}.{self.goal.name}: {messages}")
         options: dict[str, Any] = checked.validated_parameters
         hidden |= secret_values(options)
@@ -74,6 +74,6 @@ class GoalAction(ActionBase):  # type: ignore[misc]
 
     def _progress(self, hidden: set[str]) -> Any:
         def show(line: str) -> None:
-            display.display(f"    … {remove_values(line, hidden)}")
+            display.display(f"    … {told(line, hidden)}")
 
         return show

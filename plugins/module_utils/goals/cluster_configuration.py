@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any
 
-from ..kube import documents
+from ..kube import documents, text_file
 from ..kube.errors import KubeError
 from ..kubesphere import installation
 from ..kubesphere.releases import DEFAULT_RELEASE, RELEASES
 from ..kubesphere.result import Result
 from .authentication import AUTHENTICATION, CLUSTER_NAME, HOST_CLUSTER
 from .goal import Context, Goal, Options, host_session, named, secret, session
+
+_LARGEST = 16 * 1024 * 1024  # bytes of a manifest
 
 INSTALLATION = {
     "release": {"type": "str", "default": DEFAULT_RELEASE, "choices": list(RELEASES)},
@@ -76,9 +77,11 @@ def _manifest(source: str) -> list[Any]:
 
 def _file(path: str) -> str:
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise KubeError(f"manifest {path} cannot be read: {error}", hint="Give the path of a readable file.") from None
+        return text_file.read(text_file.home(path), _LARGEST)
+    except ValueError as error:
+        raise KubeError(
+            f"manifest {text_file.shown(path)} cannot be read: {error}", hint="Give the path of a readable file."
+        ) from None
 
 
 def _download(url: str) -> str:
@@ -86,7 +89,12 @@ def _download(url: str) -> str:
 
     try:
         with open_url(url, timeout=30) as answer:
-            return str(answer.read().decode("utf-8"))
+            content = answer.read(_LARGEST + 1)
+            if len(content) > _LARGEST:
+                raise ValueError(f"it is larger than {_LARGEST} bytes")
+            if answer.length:  # what was announced and has not come
+                raise ValueError("the answer is cut off")
+            return str(content.decode("utf-8"))
     except (OSError, ValueError, HTTPException) as error:
         raise KubeError(
             f"manifest {_without_password(url)} cannot be fetched: {_without_password(str(error))}",

@@ -9,19 +9,37 @@ import os
 import tempfile
 from pathlib import Path
 
-from ..kube import documents
+from ..kube import documents, text_file
 from ..kube.errors import KubeError
 from ..kube.resources import Object
 from ..kube.secret import Redactor
 from ..kubesphere.result import Result
 from .goal import Context
 
+_LONGEST_NAME = 200  # letters; a partial file has some more
 _MODE = 0o600  # a ClusterConfiguration holds the jwtSecret, an agent's Deployment its token
 
 
 def expanded(path: str) -> Path:
     """A path as a user writes it: with variables of the environment, and ``~``."""
-    return Path(os.path.expandvars(path)).expanduser()
+    return text_file.expanded(path)
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Refuse a file that could not be written, before anything else is.
+
+    Raises:
+        KubeError: its folder is none, and cannot become one.
+    """
+    try:
+        folder = next(each for each in path.absolute().parents if os.path.lexists(each))
+        possible = folder.is_dir() and os.access(folder, os.W_OK) and len(path.name) <= _LONGEST_NAME
+    except (OSError, ValueError):  # a path with a NUL in it, or too long
+        possible = False
+    if not possible:
+        raise KubeError(
+            f"{text_file.shown(path)} cannot be written", hint="Give a path in a folder that may be written to."
+        )
 
 
 def update(path: Path, objects: list[Object], context: Context, redactor: Redactor, result: Result) -> None:
@@ -45,7 +63,10 @@ def update(path: Path, objects: list[Object], context: Context, redactor: Redact
         if not context.check_mode:
             _write(path, text)
     except (OSError, ValueError) as error:
-        raise KubeError(f"{path} cannot be written: {error}", hint="Give a folder that may be written to.") from None
+        cause = error.strerror if isinstance(error, OSError) else error
+        raise KubeError(
+            f"{text_file.shown(path)} cannot be written: {cause}", hint="Give a folder that may be written to."
+        ) from None
     before, after = redactor.pair(_documents(current), objects)
     result.changed = True
     result.actions.append(f"write {path}")

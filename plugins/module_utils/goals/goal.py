@@ -100,6 +100,18 @@ def session(options: Options, cluster: str, context: Context) -> Session:
     return Session(connection, cluster, planning=context.check_mode, timeout=timeout, patience=timeout)
 
 
+def check_seconds(options: Options) -> None:
+    """Refuse times that are none, before anything is done.
+
+    Raises:
+        KubeError: one is negative, or a request would have none.
+    """
+    for name, least in (("request_timeout", 1), ("wait_timeout", 0)):
+        value = options.get(name)
+        if value is not None and value < least:
+            raise KubeError(f"{name} is {value}", hint=f"Give it at least {least} s.")
+
+
 def named(options: Options, context: Context) -> str:
     """What messages call the task's cluster."""
     return str(options.get("cluster_name") or context.cluster or options.get("host") or "cluster")

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from ..kube.errors import KubeError
 from ..kube.secret import Redactor
 from ..kubesphere import installation
 from ..kubesphere.result import Result
@@ -17,6 +20,11 @@ from .goal import Context, Goal, Options, named
 def run(options: Options, context: Context) -> Result:
     """Write the manifests of one installation as files; no cluster is touched."""
     target = wanted(options)
+    if named(options, context) != Path(named(options, context)).name or "\0" in named(options, context):
+        raise KubeError(
+            f"the name {named(options, context)!r} is none of a folder, which its manifests would go to",
+            hint="Give the cluster a name without slashes.",
+        )
     objects, cluster_configuration = installation.manifests(target)
     contents = {
         # In the order to apply them; kubectl takes a folder's files by name.

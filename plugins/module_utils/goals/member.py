@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ..kube import kubeconfig
@@ -54,10 +55,12 @@ def kubeconfig_for_host(options: Options, reached: Session) -> credentials.Kubec
     Raises:
         KubeError: it cannot be read.
     """
-    given = options.get("member_kubeconfig")
+    given, server = options.get("member_kubeconfig"), options.get("api_server")
+    if server:
+        kubeconfig.check_server(server)
     if given is None:
-        return credentials.from_connection(reached.connection, options.get("api_server"))
-    return kubeconfig.load(given, options.get("member_context")).self_contained(options.get("api_server"))
+        return credentials.from_connection(reached.connection, server)
+    return kubeconfig.load(given, options.get("member_context")).self_contained(server)
 
 
 def warn_of_unverified(config: credentials.Kubeconfig, name: str, context: Context) -> None:
@@ -82,6 +85,8 @@ def agent_options(options: Options, **more: Any) -> AgentOptions:
         node_selector=agent.get("node_selector") or {},
         pull_secrets=options["pull_secrets"],
     )
+    for problem in settings.problems():
+        raise KubeError(f"the agent cannot run so: {problem}", hint="Mend kubesphere_agent; nothing was written.")
     source = options["agent_manifest_source"]
     return AgentOptions(proxy_address=options["proxy_address"], settings=settings, manifest_source=source, **more)
 
@@ -117,10 +122,12 @@ def run(options: Options, context: Context) -> Result:
             "Somebody who reaches the member applies it there.",
         )
     handed_over = Result()
+    if options["agent_manifest_path"]:
+        files.refuse_unwritable(files.expanded(options["agent_manifest_path"]))
 
     def hand_over(deployment: Object, connected: bool) -> str:
         path = files.expanded(options["agent_manifest_path"])
-        if connected and not path.exists():  # it has been applied, and thrown away for the token in it
+        if connected and not os.path.lexists(path):  # it has been applied, and thrown away for the token in it
             return ""
         files.update(path, [deployment], context, host.redactor, handed_over)
         if connected and handed_over.changed:
@@ -158,7 +165,10 @@ def run(options: Options, context: Context) -> Result:
 def _direct(options: Options, reached: Session | None) -> DirectOptions | None:
     if reached is None or options["connection"] == "agent":
         return None
-    return DirectOptions(kubeconfig_for_host(options, reached), options["kubesphere_api_endpoint"] or "")
+    endpoint = options["kubesphere_api_endpoint"] or ""
+    if endpoint and not kubeconfig.is_url(endpoint):
+        raise KubeError(f"kubesphere_api_endpoint {endpoint!r} is no URL", hint="Write it like http://192.0.2.10:80.")
+    return DirectOptions(kubeconfig_for_host(options, reached), endpoint)
 
 
 GOAL = Goal(

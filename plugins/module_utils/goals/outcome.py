@@ -11,8 +11,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
 
+from ..kube.secret import visible
 from ..kubesphere.result import Result
-from .goal import REFUSALS, Context, Goal, Options, secret_values
+from .goal import REFUSALS, Context, Goal, Options, check_seconds, secret_values
 
 
 def outcome(result: Result, context: Context) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def outcome(result: Result, context: Context) -> dict[str, Any]:
     if result.actions:
         returned["actions"] = result.actions
         returned["diff"] = result.diff
-    warnings = [*context.warnings, *result.warnings]
+    warnings = [visible(each) for each in (*context.warnings, *result.warnings)]
     if warnings:
         returned["warnings"] = warnings
     return returned
@@ -30,15 +31,26 @@ def outcome(result: Result, context: Context) -> dict[str, Any]:
 def attempt(goal: Goal, options: Options, context: Context) -> dict[str, Any]:
     """Run a goal and give the task's result, a failed one too: a message, and the error's kind for programs."""
     try:
+        check_seconds(options)
         return outcome(goal.run(options, context), context)
     except REFUSALS as error:
         # Of a connection that is not verified one has to know above all where it does not do what it should.
-        warnings = {"warnings": context.warnings} if context.warnings else {}
-        return {"failed": True, "msg": str(error), "error": type(error).__name__, **warnings}
+        warnings = {"warnings": list(map(visible, context.warnings))} if context.warnings else {}
+        return {"failed": True, "msg": visible(str(error)), "error": type(error).__name__, **warnings}
     except Exception as error:  # whatever it is, the user gets a message; Ansible shows the traceback at -vvv only
         what = f"{goal.name} failed over something unforeseen ({type(error).__name__}: {error})."
         hint = "That is a defect of the collection: please report it with the output of -vvv."
-        return {"failed": True, "msg": f"{what} {hint}", "error": "Defect", "exception": traceback.format_exc()}
+        return {
+            "failed": True,
+            "msg": visible(f"{what} {hint}"),
+            "error": "Defect",
+            "exception": traceback.format_exc(),
+        }
+
+
+def told(text: str, hidden: set[str]) -> str:
+    """A text as a terminal may show it: without the secrets among the arguments, on one line."""
+    return visible(str(remove_values(text, hidden)))
 
 
 def run_module(goal: Goal) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ..kube.errors import KubeError
 from ..kubesphere import proxy_address
 from ..kubesphere.result import Result
 from .authentication import AUTHENTICATION, CLUSTER_NAME
@@ -21,6 +22,9 @@ def run(options: Options, context: Context) -> Result:
         required=options["required"],
         network_policy=options["network_policy"],
     )
+    port = options["node_port"]
+    if port is not None and not 0 < port <= 65535:
+        raise KubeError(f"node_port is {port}", named(options, context), "Give a number from 1 to 65535.")
     host = session(options, named(options, context), context)
     return proxy_address.ensure(host, wanted, wait_timeout=float(options["wait_timeout"]), progress=context.progress)
 

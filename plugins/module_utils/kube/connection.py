@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from . import kubeconfig
+from . import kubeconfig, text_file
 from .errors import ConnectionOptionError
 from .secret import Secret
 
@@ -90,11 +90,16 @@ class Connection:
                 context.load_verify_locations(cadata=self.ca)
             else:
                 context.load_default_certs()
-        except (ssl.SSLError, ValueError) as error:
+        except (ssl.SSLError, TypeError, ValueError) as error:
             raise ConnectionOptionError(
                 f"the certificate authority for {self.server} is no PEM certificate ({error})",
                 hint="Give the cluster's CA certificate.",
             ) from None
+        if bool(self.client_certificate) != bool(self.client_key):
+            given, absent = ("certificate", "key") if self.client_certificate else ("key", "certificate")
+            raise ConnectionOptionError(
+                f"there is a client {given} for {self.server} without its {absent}", hint="Give both, or neither."
+            )
         if self.client_certificate and self.client_key:
             try:
                 _load_client_certificate(context, self.client_certificate, self.client_key)
@@ -118,18 +123,26 @@ def resolve(options: Mapping[str, Any]) -> Connection:
         ConnectionOptionError: they do not lead to a server, or something that they name cannot be used.
     """
     context = _context(options)
-    server = str(options.get("host") or (context.server if context else "")).rstrip("/")
-    _check_server(server)
+    server = kubeconfig.check_server(str(options.get("host") or (context.server if context else "")).rstrip("/"))
     proxy = options.get("proxy") or (context.cluster.get("proxy-url") if context else None)
     _check_proxy(proxy)
     validate = options.get("validate_certs")
     skip_by_context = bool(context and context.cluster.get("insecure-skip-tls-verify"))
     token, certificate, key, basic = _credentials(options, context)
+    user = options.get("impersonate_user") or (context.user.get("as") if context else None)
+    groups = options.get("impersonate_groups") or (context.user.get("as-groups") if context else None) or ()
+    for value in filter(None, [user, *groups]):
+        _check_header(value, "who is to be impersonated")
+    tls_server_name = context.cluster.get("tls-server-name") if context else None
+    if tls_server_name and not kubeconfig.is_host_name(tls_server_name):
+        raise ConnectionOptionError(
+            f"tls-server-name is {tls_server_name!r}, which is no name", hint="Give the name in its certificate."
+        )
     return Connection(
         server=server,
         ca=_file(options, "ca_cert") or (context.inline("cluster", "certificate-authority") if context else None),
         verify=bool(validate) if validate is not None else not skip_by_context,
-        tls_server_name=context.cluster.get("tls-server-name") if context else None,
+        tls_server_name=tls_server_name,
         client_certificate=certificate,
         client_key=key,
         token=token,
@@ -137,26 +150,20 @@ def resolve(options: Mapping[str, Any]) -> Connection:
         proxy=proxy,
         no_proxy=options.get("no_proxy"),
         proxy_headers=_proxy_headers(options.get("proxy_headers") or {}),
-        impersonate_user=options.get("impersonate_user") or (context.user.get("as") if context else None),
-        impersonate_groups=tuple(
-            options.get("impersonate_groups") or (context.user.get("as-groups") if context else None) or ()
-        ),
+        impersonate_user=user,
+        impersonate_groups=tuple(groups),
         context=context,
     )
 
 
 def _context(options: Mapping[str, Any]) -> kubeconfig.Context | None:
     source = options.get("kubeconfig")
-    if source is not None and not source:
-        raise ConnectionOptionError(
-            "kubeconfig is empty", hint="Give a path, the text or the mapping, or leave it out."
-        )
-    if source:
+    if source is not None:
         return kubeconfig.load(source, options.get("context"))
     if options.get("host"):
         return None
-    listed = [Path(each).expanduser() for each in os.environ.get("KUBECONFIG", "").split(os.pathsep) if each]
-    paths = listed or [Path("~/.kube/config").expanduser()]
+    listed = [text_file.home(each) for each in os.environ.get("KUBECONFIG", "").split(os.pathsep) if each]
+    paths = listed or [text_file.home("~/.kube/config")]
     if not any(path.exists() for path in paths):
         raise ConnectionOptionError(
             "no way to the cluster was given",
@@ -165,46 +172,55 @@ def _context(options: Mapping[str, Any]) -> kubeconfig.Context | None:
     return kubeconfig.load_merged(paths, options.get("context"))
 
 
-def _check_server(server: str) -> None:
-    if not _is_url(server):
-        raise ConnectionOptionError(
-            f"the API server's address {server!r} is no URL", hint="Write it like https://192.0.2.10:6443."
-        )
-
-
 def _check_proxy(proxy: str | None) -> None:
-    if proxy and not _is_url(proxy):
-        shown = re.sub(r"[^/]*@", "***@", proxy)  # it may hold a password
+    if proxy and not kubeconfig.is_url(proxy):
+        shown = re.sub(r"[^/]*@", "***@", str(proxy))  # it may hold a password
         raise ConnectionOptionError(
             f"the proxy's address {shown!r} is no http URL", hint="Write it like http://192.0.2.11:3128."
         )
 
 
-def _is_url(address: str) -> bool:
+def _check_header(value: Any, what: str) -> str:
+    """A value that may stand in a header; the HTTP library would show it in its error."""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise ConnectionOptionError(f"{what}: it has what no header takes", hint="Give it in ASCII, on one line.")
+    return value
+
+
+def _password(user: str, password: str) -> tuple[str, Secret]:
+    """A login; what no header takes is refused, and a colon, at which the server would part it."""
+    problem = "a colon in the user name" if ":" in user else ""
     try:
-        parts = urlsplit(address)
-        return parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
+        f"{user}:{password}".encode()
+    except UnicodeEncodeError:
+        problem = "half a character in user name or password"
+    if problem:
+        raise ConnectionOptionError(f"no login takes {problem}", hint="Give username and password as they are.")
+    return user, Secret(password)
+
+
+def basic(user: str, password: str) -> str:
+    """The header of basic authentication; urllib3's own takes Latin-1 alone."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def _forms(user: str, password: str) -> tuple[Secret, Secret]:
     """A password as it is, and as the header of basic authentication has it."""
-    return Secret(password), Secret(base64.b64encode(f"{user}:{password}".encode()).decode())
+    return Secret(password), Secret(basic(user, password).partition(" ")[2])
 
 
 def _credentials(
     options: Mapping[str, Any], context: kubeconfig.Context | None
 ) -> tuple[Secret | None, str | None, Secret | None, tuple[str, Secret] | None]:
     """Token, client certificate, client key, user name with password. Options replace the kubeconfig's credential."""
-    certificate, key = _file(options, "client_cert"), _file(options, "client_key")
-    if bool(certificate) != bool(key):
-        given, absent = ("client_cert", "client_key") if certificate else ("client_key", "client_cert")
+    if bool(options.get("client_cert")) != bool(options.get("client_key")):
+        given, absent = ("client_cert", "client_key") if options.get("client_cert") else ("client_key", "client_cert")
         raise ConnectionOptionError(f"{given} is given without {absent}", hint=f"Give {absent} too, or neither.")
+    certificate, key = _file(options, "client_cert"), _file(options, "client_key")
     if options.get("api_key"):
         return _token(str(options["api_key"]), "api_key"), certificate, Secret(key) if key else None, None
     if options.get("username") and options.get("password") is not None:
-        return None, certificate, None, (str(options["username"]), Secret(str(options["password"])))
+        return None, certificate, None, _password(str(options["username"]), str(options["password"]))
     if certificate and key:
         return None, certificate, Secret(key), None
     if context is None:
@@ -214,7 +230,7 @@ def _credentials(
     token, key = context.token(), context.inline("user", "client-key")
     where = f"the token of context {context.name!r}"
     basic = (
-        (str(context.user["username"]), Secret(str(context.user.get("password", ""))))
+        _password(context.user["username"], context.user.get("password") or "")
         if context.user.get("username")
         else None
     )
@@ -227,11 +243,7 @@ def _credentials(
 
 
 def _token(value: str, where: str) -> Secret:
-    """A token without the line end of its file; what no header takes would be shown in an error of the HTTP library."""
-    token = value.strip()
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise ConnectionOptionError(f"{where} has characters that no token has", hint="Give the token alone.")
-    return Secret(token)
+    return Secret(kubeconfig.check_token(value, where))
 
 
 def _plugin_credentials(
@@ -269,7 +281,7 @@ def _plugin_credentials(
 
 def _file(options: Mapping[str, Any], name: str) -> str | None:
     path = options.get(name)
-    return kubeconfig.read_file(Path(str(path)).expanduser(), name) if path else None
+    return kubeconfig.read_pem(text_file.home(str(path)), name) if path else None
 
 
 def _proxy_headers(options: Mapping[str, Any]) -> dict[str, str]:
@@ -281,22 +293,27 @@ def _proxy_headers(options: Mapping[str, Any]) -> dict[str, str]:
         encoded = base64.b64encode(str(options["proxy_basic_auth"]).encode()).decode()
         headers["proxy-authorization"] = f"Basic {encoded}"
     if options.get("user_agent"):
-        headers["user-agent"] = str(options["user_agent"])
+        headers["user-agent"] = _check_header(options["user_agent"], "proxy_headers.user_agent")
     return headers
 
 
 def _load_client_certificate(context: ssl.SSLContext, certificate: str, key: Secret) -> None:
     """Load a certificate and its key; Python's ssl takes files only, so the key gets one that is in memory alone."""
+    # Left to itself, OpenSSL would ask at the terminal for the password of a key that is encrypted.
     pem = f"{certificate.rstrip()}\n{key.reveal()}".encode()
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("client-certificate")
         try:
             os.write(descriptor, pem)
-            context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+            context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=_no_password)
         finally:
             os.close(descriptor)
         return
     with tempfile.NamedTemporaryFile() as file:  # mode 0600, gone at the end of this block
         file.write(pem)
         file.flush()
-        context.load_cert_chain(file.name)
+        context.load_cert_chain(file.name, password=_no_password)
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted, and a password is not asked for")

@@ -18,12 +18,24 @@ else:
     HAS_YAML = True
 
     class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        """Leaves dates as text: JSON, in which they are sent, has none."""
+        """Knows what JSON has: dates stay text, and a tag for anything else is refused."""
 
         yaml_implicit_resolvers = {  # noqa: RUF012 - the form that PyYAML reads
             first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
             for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }
+
+        def number(self, node: Any) -> Any:
+            """A number; what is one to the base of sixty in YAML 1.1 (1:30) is a text to Kubernetes."""
+            if ":" in self.construct_scalar(node):
+                return node.value
+            integer = node.tag.endswith(":int")
+            return self.construct_yaml_int(node) if integer else self.construct_yaml_float(node)
+
+    for _tag in ("int", "float"):
+        _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.number)
+    for _tag in ("binary", "set", "omap", "pairs", "timestamp"):
+        _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.construct_undefined)
 
     class _Dumper(yaml.SafeDumper):
         """Takes the strings, mappings and lists of Ansible, which are subclasses, and never writes an alias."""
@@ -67,6 +79,8 @@ def load_all(text: str, origin: str) -> list[Any]:
         raise Malformed(f"{origin} is no YAML{where}") from None
     except ValueError as error:  # a number or a key that has the form of one, but is none
         raise Malformed(f"{origin} is no YAML: {error}") from None
+    except (AttributeError, KeyError, IndexError, TypeError):  # PyYAML, of a tag whose value is none of its kind
+        raise Malformed(f"{origin} is no YAML: a tag does not fit its value") from None
 
 
 def load_one(text: str, origin: str) -> Any:

@@ -7,16 +7,43 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
+import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from . import documents
+from . import documents, text_file
 from .errors import ConnectionOptionError
 
 _LARGEST = 1024 * 1024  # bytes; a kubeconfig of a hundred contexts has some 400 KiB
+
+FILES = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
+"""Fields that hold a path."""
+
+_MOST_LISTED = 20  # contexts in a message
+
+_TYPES: dict[str, dict[str, type]] = {
+    "cluster": {
+        **dict.fromkeys(("server", "tls-server-name", "proxy-url"), str),
+        **dict.fromkeys(("certificate-authority", "certificate-authority-data"), str),
+        "insecure-skip-tls-verify": bool,
+    },
+    "user": {
+        **dict.fromkeys(("client-certificate", "client-certificate-data", "client-key", "client-key-data"), str),
+        **dict.fromkeys(("token", "tokenFile", "username", "password", "as"), str),
+        **dict.fromkeys(("exec", "auth-provider"), dict),
+        "as-groups": list,
+    },
+}
+"""What a field holds, as kubectl reads it; in particular, a "false" in quotes is not false."""
+
+_WORDS = {str: "a text", bool: "true or false", list: "a list", dict: "a mapping"}
+_HOST = re.compile(
+    r"(?=.{1,253}\.?$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?"
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +91,7 @@ class Context:
                     hint="Write the kubeconfig anew, for example with 'kubectl config view --minify --flatten --raw'.",
                 ) from None
         reference = mapping.get(field)
-        return read_file(self._path(str(reference)), f"{field} of context {self.name!r}") if reference else None
+        return read_pem(self._path(str(reference)), f"{field} of context {self.name!r}") if reference else None
 
     def token(self) -> str | None:
         """Bearer token, given inline or by ``tokenFile``."""
@@ -80,13 +107,13 @@ class Context:
 
         Args:
             server: URL to write in place of the context's own.
+
+        Raises:
+            ConnectionOptionError: a file cannot be read, or the URL is none.
         """
-        cluster = {key: value for key, value in self.cluster.items() if key != "certificate-authority"}
-        user = {
-            key: value
-            for key, value in self.user.items()
-            if key not in ("client-certificate", "client-key", "tokenFile")
-        }
+        check_server(server or self.server)
+        cluster = {key: value for key, value in self.cluster.items() if key not in FILES}
+        user = {key: value for key, value in self.user.items() if key not in FILES}
         for section, mapping, field in (
             ("cluster", cluster, "certificate-authority"),
             ("user", user, "client-certificate"),
@@ -97,7 +124,7 @@ class Context:
                 mapping[f"{field}-data"] = base64.b64encode(content.encode()).decode()
         token = self.token()
         if token:
-            user["token"] = token
+            user["token"] = check_token(token, f"the token of context {self.name!r}")
         if server:
             cluster["server"] = server
         return {
@@ -110,7 +137,7 @@ class Context:
         }
 
     def _path(self, reference: str) -> Path:
-        path = Path(reference).expanduser()
+        path = text_file.home(reference)
         return path if path.is_absolute() or self.folder is None else self.folder / path
 
 
@@ -127,12 +154,20 @@ def load(source: str | Path | Mapping[str, Any], context: str | None = None) -> 
     folder: Path | None = None
     if isinstance(source, Mapping):
         origin, config = "the kubeconfig given as data", dict(source)
+    elif source == "":
+        raise ConnectionOptionError(
+            "kubeconfig is empty", hint="Give a path, the text or the mapping, or leave it out."
+        )
+    elif not isinstance(source, (str, Path)):
+        raise ConnectionOptionError(
+            f"kubeconfig is a {type(source).__name__}", hint="Give a path, the text or the mapping of a kubeconfig."
+        )
     else:
         text = str(source)
         if "\n" in text or text.lstrip().startswith("{"):
             origin = "the kubeconfig given as text"
         else:
-            path = Path(os.path.expandvars(text)).expanduser()
+            path = text_file.expanded(text)
             origin, folder = f"kubeconfig {path}", path.parent
             text = read_file(path, "kubeconfig")
         config = _parse(text, origin)
@@ -167,9 +202,8 @@ def load_merged(paths: Sequence[Path], context: str | None = None) -> Context:
 
 def _absolute(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     """An entry whose file references do not depend on where the kubeconfig lies."""
-    files = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
     return {
-        key: str(folder / Path(str(value)).expanduser()) if key in files and value else value
+        key: str(folder / text_file.home(str(value))) if key in FILES and value else value
         for key, value in content.items()
     }
 
@@ -181,14 +215,75 @@ def read_file(path: Path, what: str) -> str:
         ConnectionOptionError: it cannot be read, is too large, or is no text.
     """
     try:
-        if path.stat().st_size > _LARGEST:
-            raise ConnectionOptionError(f"{what} ({path}) is larger than {_LARGEST} bytes", hint="Give the right file.")
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        return text_file.read(path, _LARGEST)
+    except ValueError as error:
         raise ConnectionOptionError(
-            f"{what} ({path}) cannot be read: {cause}", hint="Give the path of a readable file."
+            f"{what} ({text_file.shown(path)}) cannot be read: {error}", hint="Give the path of a readable file."
         ) from None
+
+
+def read_pem(path: Path, what: str) -> str:
+    """Certificates or a key, from a file; another file's content is not passed on to a cluster by mistake.
+
+    Raises:
+        ConnectionOptionError: it cannot be read, or holds neither.
+    """
+    content = read_file(path, what)
+    if "-----BEGIN " not in content:
+        raise ConnectionOptionError(
+            f"{what} ({text_file.shown(path)}) is no PEM text", hint="Give the path of a certificate or key."
+        )
+    return content
+
+
+def check_server(server: str) -> str:
+    """The URL of an API server, which may have a path, but no login, which is sent nowhere, and no query.
+
+    Raises:
+        ConnectionOptionError: it is none.
+    """
+    if is_url(server) and not re.search(r"[@?#]", server):
+        return server
+    shown = re.sub(r"[?#].*", "?…", re.sub(r"//[^/]*@", "//***@", server), flags=re.DOTALL)
+    raise ConnectionOptionError(
+        f"the API server's address {shown!r} is no URL", hint="Write it like https://192.0.2.10:6443."
+    )
+
+
+def is_url(address: str) -> bool:
+    """Whether something is an http or https URL with a host that may exist."""
+    if (
+        not isinstance(address, str)
+        or not address.isascii()
+        or not address.isprintable()
+        or re.search(r"[\s\\]", address)
+    ):
+        return False
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        if ":" in host:
+            ipaddress.ip_address(host.partition("%")[0])
+        return parts.scheme in ("https", "http") and parts.port != 0 and (":" in host or is_host_name(host))
+    except ValueError:
+        return False
+
+
+def is_host_name(name: str) -> bool:
+    """Whether something may be a name of a machine, or an IPv4 address."""
+    return bool(_HOST.fullmatch(name))
+
+
+def check_token(value: str, where: str) -> str:
+    """A token without the line end of its file; what no header takes would be shown in an error of the HTTP library.
+
+    Raises:
+        ConnectionOptionError: it is none.
+    """
+    token = value.strip()
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ConnectionOptionError(f"{where} has characters that no token has", hint="Give the token alone.")
+    return token
 
 
 def _parse(text: str, origin: str) -> dict[str, Any]:
@@ -232,19 +327,35 @@ def _select(config: dict[str, Any], name: str | None, origin: str, folder: Path 
             f"{origin}: context {wanted!r} names user {context.get('user')!r}, which is not there",
             hint="Write the kubeconfig anew.",
         )
+    _check_types(wanted, "cluster", cluster)
+    _check_types(wanted, "user", user)
     return Context(wanted, cluster, user, folder)
+
+
+def _check_types(context: str, section: str, mapping: dict[str, Any]) -> None:
+    for field, kind in _TYPES[section].items():
+        value = mapping.get(field)
+        if value is not None and not isinstance(value, kind):
+            raise ConnectionOptionError(
+                f"{field} of context {context!r} is a {type(value).__name__}, it should be {_WORDS[kind]}",
+                hint="A text takes quotes where it looks like a number; nothing else takes any.",
+            )
 
 
 def _named(config: dict[str, Any], section: str, field: str, origin: str) -> dict[str, dict[str, Any]]:
     """The entries of one section by name."""
     entries = config.get(section) or []
     try:
-        return {str(entry["name"]): dict(entry.get(field) or {}) for entry in entries}
-    except (TypeError, KeyError, ValueError, AttributeError):
+        found = {str(entry["name"]): entry.get(field) or {} for entry in entries}
+    except (TypeError, KeyError, AttributeError):
+        found = {"": None}
+    if not all(isinstance(content, Mapping) for content in found.values()):
         raise ConnectionOptionError(
             f"{origin}: {section!r} is not a list of named entries", hint="Check that it is a kubeconfig."
-        ) from None
+        )
+    return {name: dict(content) for name, content in found.items()}
 
 
 def _listed(names: Mapping[str, Any]) -> str:
-    return ", ".join(sorted(names)) or "(none)"
+    listed = [name if name.isprintable() else repr(name) for name in sorted(names)[:_MOST_LISTED]]
+    return ", ".join([*listed, *(["…"] if len(names) > _MOST_LISTED else [])]) or "(none)"

@@ -29,7 +29,7 @@ RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 KINDS = {kind.kind: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
 """The kinds that are rolled out, by name."""
 
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))? ?([Zz]|[+-]\d\d:\d\d)$")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))? ?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _REVISION = "deployment.kubernetes.io/revision"
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 _POD_TEMPLATE_HASH = "pod-template-hash"
@@ -85,7 +85,7 @@ def refusal(workload: Object) -> str:
 
 def parse_time(text: str) -> datetime | None:
     """A time by RFC 3339, as Kubernetes, kubectl and people write it; None if it is none, or lacks the zone."""
-    found = _TIME.match(text)
+    found = _TIME.fullmatch(text)
     if not found:
         return None
     day, clock, fraction, zone = found.groups()

@@ -49,7 +49,9 @@ class Secret:
         return bool(self._value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+        return isinstance(other, Secret) and hmac.compare_digest(
+            self._value.encode(errors="surrogatepass"), other._value.encode(errors="surrogatepass")
+        )
 
     def __hash__(self) -> int:
         return hash(self._value)
@@ -75,7 +77,7 @@ class Redactor:
         value = secret.reveal() if isinstance(secret, Secret) else secret
         if value and len(value) >= _SHORTEST_SECRET:
             self._known.add(value)
-            self._known.add(base64.b64encode(value.encode()).decode())
+            self._known.add(base64.b64encode(value.encode(errors="surrogatepass")).decode())
             self._known.add(json.dumps(value)[1:-1])  # as it stands inside of JSON: line ends of a key are escaped
 
     def text(self, value: str) -> str:
@@ -119,6 +121,12 @@ class Redactor:
         elif isinstance(masked_before, str) and masked_before == masked_after and before != after:
             return f"{masked_before} (before)", f"{masked_after} (after)"
         return masked_before, masked_after
+
+
+def visible(text: str) -> str:
+    """A text on one line, without anything that a terminal obeys or that is not seen: some of it is a stranger's."""
+    line = re.sub(r"[\r\n\t]+", " ", text)
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
 
 
 def is_secret_key(key: str) -> bool:

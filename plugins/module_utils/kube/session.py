@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode, urlsplit
 
 from ..version import USER_AGENT
-from .connection import Connection
+from .connection import Connection, basic
 from .errors import Conflict, ConnectionOptionError, Gone, KubeError, NotFound, ServerError, Unreachable, for_status
 from .merge import merge_patch
 from .resources import Kind, Object, of
@@ -45,6 +45,11 @@ _BUSY = (429, 503)  # the API server did nothing and says so: any request may be
 _GATEWAY = (502, 504)  # a proxy on the way did not reach who stands behind it, and says no more
 # Its service proxy, or its admission, did not reach who stands behind it: a pod that starts anew, most of the time.
 _NOT_REACHED = (b"error trying to reach service", b"failed calling webhook")
+_HOPELESS = (
+    (urllib3.exceptions.SSLError, urllib3.exceptions.NameResolutionError, urllib3.exceptions.LocationValueError)
+    if HAS_URLLIB3
+    else ()
+)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between tries
 
 
@@ -232,8 +237,8 @@ class Session:
                 if event.get("type") == "ERROR":
                     raise self._refused(what, int((event.get("object") or {}).get("code", 500)), line)
                 yield None if event.get("type") == "DELETED" else event["object"]
-        except (urllib3.exceptions.HTTPError, ValueError) as error:
-            raise self._unreachable(what, error) from None
+        except (urllib3.exceptions.HTTPError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise self._unreachable(what, error) from None  # whatever an event is that is none, the stream is of no use
         finally:
             # An unfinished stream cannot go back to the pool.
             response.close()
@@ -412,7 +417,7 @@ class Session:
             raise self._refused(what, status, answer)
         try:
             decoded = json.loads(answer)
-        except ValueError:
+        except (ValueError, RecursionError):
             decoded = None
         if not isinstance(decoded, dict):
             raise ServerError(
@@ -475,7 +480,7 @@ class Session:
                 pause = max(pause, _retry_after(response.headers.get("Retry-After")))
             except urllib3.exceptions.HTTPError as error:
                 failure = self._unreachable(what, error)
-                hopeless = isinstance(error, (urllib3.exceptions.SSLError, urllib3.exceptions.NameResolutionError))
+                hopeless = isinstance(error, _HOPELESS)
                 if hopeless or (failure.maybe_delivered and not repeatable):
                     raise failure from None
             if time.monotonic() + pause > deadline:
@@ -499,7 +504,7 @@ class Session:
             # A program behind the service proxy may send Go's error with the Status inside.
             decoded = decoded.get("ErrStatus", decoded)
             detail = str(decoded.get("message") or decoded)
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             detail = _shortened(answer) or "(no text)"
         detail = self.redactor.text(detail)
         refusal = for_status(status)(
@@ -546,7 +551,7 @@ def _headers(connection: Connection) -> Any:
         headers["Authorization"] = f"Bearer {connection.token.reveal()}"
     elif connection.basic:
         user, password = connection.basic
-        headers.update(urllib3.make_headers(basic_auth=f"{user}:{password.reveal()}"))
+        headers["Authorization"] = basic(user, password.reveal())
     if connection.impersonate_user:
         headers["Impersonate-User"] = connection.impersonate_user
     for group in connection.impersonate_groups:
@@ -574,8 +579,7 @@ def _proxy_headers(connection: Connection) -> dict[str, str]:
     headers = dict(connection.proxy_headers)
     parts = urlsplit(connection.proxy or "")
     if parts.username and "proxy-authorization" not in headers:
-        credential = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        headers.update(urllib3.make_headers(proxy_basic_auth=credential))
+        headers["proxy-authorization"] = basic(unquote(parts.username), unquote(parts.password or ""))
     return headers
 
 

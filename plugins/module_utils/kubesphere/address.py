@@ -109,7 +109,7 @@ def _split(address: str) -> _Parts:
 def _literal(host: str) -> _Address | None:
     """The IP address that a host is, in brackets or not; None if it is a name."""
     try:
-        return ipaddress.ip_address(host.strip("[]"))
+        return ipaddress.ip_address(host[1:-1] if host.startswith("[") and host.endswith("]") else host)
     except ValueError:
         return None
 
@@ -160,6 +160,6 @@ def _port_problems(port: str | None) -> list[str]:
         return []
     if not port:
         return ["it has a colon and no port after it"]
-    if not (port.isascii() and port.isdigit()) or not 0 < int(port) <= _HIGHEST_PORT:
-        return [f"{port} is no port: a number from 1 to {_HIGHEST_PORT} is"]
+    if not (port.isascii() and port.isdigit() and len(port) < 10) or not 0 < int(port) <= _HIGHEST_PORT:
+        return [f"{port[:20]} is no port: a number from 1 to {_HIGHEST_PORT} is"]
     return []

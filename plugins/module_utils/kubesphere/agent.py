@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..kube import documents, rollout
+from ..kube import documents, naming, rollout
 from ..kube.errors import KubeError
 from ..kube.merge import merge, missing_from, plain_copy
 from ..kube.pods import newest, pods_of, worst_pod
@@ -29,6 +29,9 @@ RECENT = 20
 """Seconds for which an agent's word is taken as how things are: what is older may be over."""
 
 _CONTAINER = "agent"
+_IMAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:/@-]*[A-Za-z0-9])?/?")
+_VARIABLE = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
+_TOLERATION = {"key", "operator", "value", "effect", "tolerationSeconds"}
 _LABELS = {"app": "agent", "app.kubernetes.io/part-of": "tower"}
 _OWN_FLAGS = ("--name", "--token", "--proxy-server")
 """Flags that follow from the import. The others are set once and then the user's."""
@@ -55,6 +58,25 @@ class Settings:
     tolerations: Sequence[Mapping[str, Any]] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
     pull_secrets: Sequence[str] = ()
+
+    def problems(self) -> Iterator[str]:
+        """What of it Kubernetes would not take."""
+        for what, reference in (("image", self.image), ("registry", self.registry)):
+            if reference and not _IMAGE.fullmatch(reference):
+                yield f"{what} {reference!r} is none"
+        if self.replicas is not None and self.replicas < 1:
+            yield f"replicas is {self.replicas}: an agent connection takes one agent at least"
+        for name, value in self.environment.items():
+            if not _VARIABLE.fullmatch(str(name)) or not isinstance(value, (str, int, float, type(None))):
+                yield f"environment: {str(name)!r} is no name of a variable with a text as its value"
+        for each in self.tolerations:
+            if not set(each) <= _TOLERATION:
+                yield f"tolerations: a toleration has {', '.join(sorted(_TOLERATION))}, not {sorted(map(str, each))}"
+        for problem in naming.label_problems(self.node_selector):
+            yield f"node_selector: {problem}"
+        for secret in self.pull_secrets:
+            if not naming.is_name(secret):
+                yield f"pull secret {secret!r} is no name of a Secret"
 
     def secrets(self) -> list[str]:
         """What of the environment must not be shown: passwords in URLs, and values that are called a secret."""

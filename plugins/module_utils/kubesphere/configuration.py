@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from .releases import Release
 ROLES = ("host", "member", "none")
 DEFAULT_HOST_CLUSTER_NAME = "host"
 JWT_SECRET_LENGTH = 32
+_DEEPEST = 50  # mappings and lists inside each other
 
 _CLUSTER_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _HOST_CLUSTER_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
@@ -357,16 +359,20 @@ def _plain_mapping(value: Any) -> dict[str, Any]:
     return dict(plain_copy(value))
 
 
-def _refuse_foreign_types(value: Any, path: str) -> None:
+def _refuse_foreign_types(value: Any, path: str, depth: int = 0) -> None:
+    if depth > _DEEPEST:
+        raise ConfigurationError(path[:100], f"has more than {_DEEPEST} mappings or lists inside each other.")
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if not isinstance(key, str):
                 raise ConfigurationError(_join(path, str(key)), f"the key is {_kind(key)}; put it in quotes.")
-            _refuse_foreign_types(inner, _join(path, key))
+            _refuse_foreign_types(inner, _join(path, key), depth + 1)
     elif is_list(value):
         for index, inner in enumerate(value):
-            _refuse_foreign_types(inner, f"{path}[{index}]")
-    elif not isinstance(value, (str, int, float, type(None))):
+            _refuse_foreign_types(inner, f"{path}[{index}]", depth + 1)
+    elif (isinstance(value, float) and not math.isfinite(value)) or not isinstance(
+        value, (str, int, float, type(None))
+    ):
         raise ConfigurationError(path, f"{_kind(value)} has no form in JSON; put it in quotes.")
 
 

@@ -33,6 +33,7 @@ else:
 Kubeconfig = dict[str, Any]
 
 _CREDENTIAL = ("token", "client-certificate-data", "client-key-data", "username", "password")
+_END_OF_TIME = 253402300800.0  # the year 10000; there is no date for what is later
 _KUBEKEY_NAME = "lb.kubesphere.local"  # an entry of the nodes' /etc/hosts, which pods do not see
 
 
@@ -183,12 +184,16 @@ def encode(config: Kubeconfig) -> str:
 
 
 def decode(encoded: str) -> Kubeconfig:
-    """The kubeconfig of a Cluster; empty if there is none or it is not readable."""
+    """The kubeconfig of a Cluster; empty if there is none, it is not readable, or it refers to files.
+
+    No file of this machine is opened because somebody has written its path into a Cluster.
+    """
     try:
         context = kubeconfig.load(base64.b64decode(encoded).decode() + "\n")
+        refers = any(field in kubeconfig.FILES for field in (*context.cluster, *context.user))
+        return {} if refers else context.self_contained()
     except (ValueError, ConnectionOptionError):
         return {}
-    return context.self_contained()
 
 
 def _expiry_problems(certificate: str | None, token: str) -> list[str]:
@@ -199,7 +204,7 @@ def _expiry_problems(certificate: str | None, token: str) -> list[str]:
         ("token", None if certificate else _number(_claims(token).get("exp"))),
     ):
         if moment is not None and moment < now:
-            when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))
+            when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(max(0.0, moment)))
             expired.append(f"its {what} expired on {when}: give a kubeconfig with a valid one")
     return expired
 
@@ -214,7 +219,7 @@ def _parsed(certificate: str | None) -> Any:
         return None
     try:
         return x509.load_pem_x509_certificate(certificate.encode())
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return None
 
 
@@ -235,13 +240,14 @@ def _claims(token: str) -> dict[str, Any]:
         return {}
     try:
         payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return payload if isinstance(payload, dict) else {}
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number and abs(value) < _END_OF_TIME else None
 
 
 def _encoded(text: str) -> str:

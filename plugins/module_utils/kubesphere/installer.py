@@ -9,12 +9,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..kube.merge import is_list
+from ..kube.naming import is_name
 from .configuration import ConfigurationError
 from .names import CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE
 from .releases import Installer, Release
 
-_REGISTRY = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._-]+)*")
-_IMAGE_NAMESPACE = re.compile(r"[a-z0-9._-]+(/[a-z0-9._-]+)*")
+_PART = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
+_REGISTRY = re.compile(rf"{_PART}(:[0-9]+)?(/{_PART})*")
+_IMAGE_NAMESPACE = re.compile(rf"{_PART}(/{_PART})*".replace("A-Z", ""))
 
 
 def installer_objects(
@@ -45,6 +48,9 @@ def installer_objects(
     """
     installer = _installer(release)
     _check_registry(release, registry, image_namespace)
+    for secret in pull_secrets:
+        if not is_name(secret):
+            raise ConfigurationError("imagePullSecrets", f"{secret!r} is no name of a pull secret.")
     reference = image or installer_image(release, registry=registry, image_namespace=image_namespace)
     secrets = {"imagePullSecrets": [{"name": name} for name in pull_secrets]} if pull_secrets else {}
     namespaced = {"name": INSTALLER, "namespace": NAMESPACE}
@@ -152,8 +158,10 @@ def _installer(release: Release) -> Installer:
 
 def _check_registry(release: Release, registry: str | None, image_namespace: str | None) -> None:
     if registry and not _REGISTRY.fullmatch(registry):
+        shown = re.sub(r"[^/]*@", "***@", registry)
         raise ConfigurationError(
-            "local_registry", f"{registry!r} is not of the form host[:port][/path], without scheme and closing slash."
+            "local_registry",
+            f"{shown!r} is not of the form host[:port][/path], without scheme and closing slash.",
         )
     if not image_namespace:
         return
@@ -224,7 +232,7 @@ def _flattened(objects: Sequence[Any]) -> Iterator[tuple[str, Any]]:
         where = f"documents[{index}]"
         if isinstance(item, Mapping) and item.get("kind") == "List":
             items = item.get("items") or []
-            if not isinstance(items, Sequence):
+            if not is_list(items):
                 raise ConfigurationError(f"{where}.items", f"must be a list, it is a {type(items).__name__}.")
             yield from ((f"{where}.items[{number}]", inner) for number, inner in enumerate(items))
         elif item is not None:
@@ -239,6 +247,8 @@ def _identity(where: str, item: Any) -> tuple[str, ...]:
     for key, value in (("apiVersion", item.get("apiVersion")), ("kind", item.get("kind")), ("metadata.name", name)):
         if not isinstance(value, str) or not value:
             raise ConfigurationError(where, f"the object of kind {item.get('kind')!r} has no {key}.")
+    if not isinstance(item["metadata"].get("namespace"), (str, type(None))):
+        raise ConfigurationError(where, f"the namespace of {item['kind']} {name!r} is no text.")
     group = item["apiVersion"].rpartition("/")[0]
     return group, item["kind"], item["metadata"].get("namespace") or "", item["metadata"]["name"]
 

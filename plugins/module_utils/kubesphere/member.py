@@ -12,6 +12,7 @@ from typing import Any, Union
 
 from ..kube.errors import KubeError, WaitTimeout
 from ..kube.merge import merge, missing_from
+from ..kube.naming import annotation_problems, label_problems
 from ..kube.resources import NAMESPACE as NAMESPACE_KIND
 from ..kube.resources import Object
 from ..kube.secret import Secret
@@ -135,6 +136,8 @@ class _Import:
         name_problems = check_cluster_name(self.wanted.name)
         if name_problems:
             raise Refused("; ".join(name_problems), self.where, "Set kubesphere_cluster_name.")
+        for problem in (*label_problems(self._labels()), *annotation_problems(self.wanted.annotations)):
+            raise Refused(problem, self.where, "Mend the variables of this member; nothing was written.")
         live = self.host.find(CLUSTER, self.wanted.name)
         config = kubesphere_config.read(self.host)
         uid = str(self.member.get(NAMESPACE_KIND, "kube-system")["metadata"]["uid"]) if self.member else ""
@@ -360,7 +363,6 @@ class _Import:
 
     def _metadata(self) -> dict[str, dict[str, str]]:
         """The labels and annotations that the user wants; what he does not name stays as it is."""
-        labels = {REGION_LABEL: self.wanted.region, GROUP_LABEL: self.wanted.group, **self.wanted.labels}
         annotations = {
             ALIAS_ANNOTATION: self.wanted.alias,
             DESCRIPTION_ANNOTATION: self.wanted.description,
@@ -368,8 +370,11 @@ class _Import:
             CONNECTION_REASON: self.choice.reason if self.choice and self.choice.fresh else None,
             **self.wanted.annotations,
         }
-        metadata = {"labels": _given(labels), "annotations": _given(annotations)}
+        metadata = {"labels": _given(self._labels()), "annotations": _given(annotations)}
         return {key: value for key, value in metadata.items() if value}
+
+    def _labels(self) -> dict[str, str | None]:
+        return {REGION_LABEL: self.wanted.region, GROUP_LABEL: self.wanted.group, **self.wanted.labels}
 
     def _changes(self, live: Object, connection: Connection) -> dict[str, Any]:
         """The merge patch for an imported Cluster: only what the user owns, never ports, conditions or finalizers."""

@@ -77,7 +77,7 @@ class TestManifest:
         assert server.seen == [("GET", "/own.yaml")]
 
     @pytest.mark.parametrize(
-        ("content", "cause"), [(None, "No such file or directory"), (b"\xff\xfe", "'utf-8' codec can't decode")]
+        ("content", "cause"), [(None, "No such file or directory"), (b"\xff\xfe", "it is no UTF-8 text")]
     )
     def test_a_file_that_cannot_be_read(self, tmp_path: Path, content: bytes | None, cause: str) -> None:
         path = tmp_path / "own.yaml"

@@ -97,7 +97,7 @@ def test_secrets_that_the_cluster_repeats_are_masked(reached: FakeSession) -> No
         ({"kubeconfig": ""}, "kubeconfig is empty"),
         ({"kubeconfig": {"a": 1}}, "has no current-context"),
         ({"host": "nonsense"}, "the API server's address 'nonsense' is no URL"),
-        ({"host": "https://x", "ca_cert": __file__}, "is no PEM certificate"),
+        ({"host": "https://x", "ca_cert": __file__}, "is no PEM text"),
     ],
 )
 def test_a_way_that_is_none_is_a_problem_beside_others(options: dict[str, Any], words: str) -> None:

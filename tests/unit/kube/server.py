@@ -102,6 +102,7 @@ def serving(tls: ssl.SSLContext | None = None, port: int = 0) -> Iterator[Server
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body are two packets
         timeout = 5
 
         def log_message(self, *_args: Any) -> None:

@@ -39,7 +39,7 @@ def config(cluster: Any = None, user: Any = None, **others: Any) -> dict[str, An
         (b"current-context: x\n", "{file} has no context 'x'"),
         (b"contexts: 7\ncurrent-context: x\n", "{file}: 'contexts' is not a list of named entries"),
         (b"[" * 100_000, "{file} is nested more than 100 levels deep"),
-        (b"#" * 1_100_000, "kubeconfig ({path}) is larger than 1048576 bytes"),
+        (b"#" * 1_100_000, "kubeconfig ({path}) cannot be read: it is larger than 1048576 bytes"),
     ],
 )
 def test_files_that_are_none(tmp_path: Path, content: bytes, message: str) -> None:
@@ -72,15 +72,15 @@ def test_a_context_that_leads_nowhere(changed: dict[str, Any], message: str) -> 
 
 
 def test_files_stand_beside_the_kubeconfig(tmp_path: Path) -> None:
-    (tmp_path / "ca").write_text("CA")
+    (tmp_path / "ca").write_text("-----BEGIN CA")
     (tmp_path / "token").write_text("abc\n")
     context = load(config({"certificate-authority": "ca"}, {"tokenFile": "token"}))
     context = type(context)(context.name, context.cluster, context.user, tmp_path)
-    assert (context.inline("cluster", "certificate-authority"), context.token()) == ("CA", "abc")
+    assert (context.inline("cluster", "certificate-authority"), context.token()) == ("-----BEGIN CA", "abc")
     held = context.self_contained("https://other:1")
     assert held["clusters"][0]["cluster"] == {
         "server": "https://other:1",
-        "certificate-authority-data": base64.b64encode(b"CA").decode(),
+        "certificate-authority-data": base64.b64encode(b"-----BEGIN CA").decode(),
     }
     assert held["users"][0]["user"] == {"token": "abc"}
 
@@ -104,7 +104,7 @@ def test_the_kubeconfig_says_it_all() -> None:
 
 
 def test_options_win(tmp_path: Path) -> None:
-    (tmp_path / "ca").write_text("CA")
+    (tmp_path / "ca").write_text("-----BEGIN CA")
     found = resolve(
         {
             "kubeconfig": config({"insecure-skip-tls-verify": True}, {"token": "abc"}),
@@ -114,7 +114,12 @@ def test_options_win(tmp_path: Path) -> None:
             "ca_cert": str(tmp_path / "ca"),
         }
     )
-    assert (found.server, found.token, found.verify, found.ca) == ("https://other:1", Secret("def"), True, "CA")
+    assert (found.server, found.token, found.verify, found.ca) == (
+        "https://other:1",
+        Secret("def"),
+        True,
+        "-----BEGIN CA",
+    )
 
 
 @pytest.mark.parametrize(

@@ -84,9 +84,9 @@ class TestKey:
         modes: list[int] = []
         original = ssl.SSLContext.load_cert_chain
 
-        def look(context: ssl.SSLContext, file: str) -> None:
+        def look(context: ssl.SSLContext, file: str, **how: Any) -> None:
             modes.append(Path(file).stat().st_mode & 0o777)
-            original(context, file)
+            original(context, file, **how)
 
         monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", look)
         self.connection(jane).ssl_context()

@@ -60,16 +60,16 @@ def test_a_context_may_name_what_stands_elsewhere(tmp_path: Path) -> None:
 def test_files_stand_beside_the_kubeconfig_that_names_them(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "ca").write_text(f"CA of {name}")
+        (tmp_path / name / "ca").write_text(f"-----BEGIN CA of {name}")
         (tmp_path / name / "token").write_text(f"token of {name}")
-    (tmp_path / "key").write_text("KEY")
+    (tmp_path / "key").write_text("-----BEGIN KEY")
     user = {"tokenFile": "token", "client-certificate": "ca", "client-key": str(tmp_path / "key")}
     one = write(tmp_path / "one" / "config", config({"certificate-authority": "ca"}, None, users=[]))
     two = write(tmp_path / "two" / "config", {"users": [{"name": "u", "user": user}]})
     found = load_merged([one, two])
-    assert found.inline("cluster", "certificate-authority") == "CA of one"
-    assert (found.token(), found.inline("user", "client-certificate")) == ("token of two", "CA of two")
-    assert found.inline("user", "client-key") == "KEY"
+    assert found.inline("cluster", "certificate-authority") == "-----BEGIN CA of one"
+    assert (found.token(), found.inline("user", "client-certificate")) == ("token of two", "-----BEGIN CA of two")
+    assert found.inline("user", "client-key") == "-----BEGIN KEY"
 
 
 def test_files_that_are_not_there_are_left_out(tmp_path: Path) -> None:
