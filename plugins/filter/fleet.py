@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils.kubesphere import address, preflight, unbind_batch
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ..module_utils.kubesphere import address, drift, preflight, unbind_batch
 
 
 def inventory_problems(hosts: Sequence[str], members: Sequence[str]) -> list[str]:
@@ -88,6 +90,43 @@ def unbind_problems(
     return unbind_batch.problems(given, members, known, most)
 
 
+def planned(results: Sequence[Mapping[str, Any]], failure: Mapping[str, Any] | None = None) -> Any:
+    """What a run would do in one cluster; see drift.planned. A string from a cluster is never templated."""
+    return wrap_var(drift.planned(results, failure))
+
+
+def fleet_status(
+    fleet: Mapping[str, Any],
+    host: str,
+    expected: Mapping[str, str],
+    states: Mapping[str, str],
+    plans: Mapping[str, Any],
+) -> Any:
+    """Everything that differs and everything that is wrong; see drift.status.
+
+    Args:
+        fleet: result of the module member_info, with details.
+        host: inventory name of the host.
+        expected: names of the members' Clusters by inventory name; empty where it is the inventory name.
+        states: present or absent, by inventory name.
+        plans: what planned returned, by inventory name; empty where nothing was planned.
+    """
+    members = {name: own or name for name, own in expected.items()}
+    absent = [name for name, state in states.items() if state == "absent"]
+    found = drift.status(fleet["members"], fleet["leftovers"], host=host, members=members, absent=absent, plans=plans)
+    return wrap_var(found)
+
+
+def status_lines(found: Mapping[str, Any]) -> list[str]:
+    """What fleet_status has found, one line for each, without control characters."""
+    return [_cell(line) for line in drift.in_words(found)]
+
+
+def status_fails(found: Mapping[str, Any], fail_on: str) -> bool:
+    """Whether a status is worse than kubesphere_status_fail_on allows."""
+    return drift.fails(found, fail_on)
+
+
 def proxy_url(written: Any) -> Any:
     """A proxy address with its port; one that no agent could dial stays as it is, to be refused with the reason."""
     return written if address.problems(written) else address.for_agent(written)
@@ -106,10 +145,14 @@ class FilterModule:
         """The filters by name."""
         return {
             "fleet_problems": fleet_problems,
+            "fleet_status": fleet_status,
             "inventory_problems": inventory_problems,
             "member_states": member_states,
             "member_table": member_table,
+            "planned": planned,
             "problem_list": problem_list,
             "proxy_url": proxy_url,
+            "status_fails": status_fails,
+            "status_lines": status_lines,
             "unbind_problems": unbind_problems,
         }

@@ -16,6 +16,7 @@ description:
   - Lists the Cluster objects of a host, the host's own included, without their secrets.
   - A Cluster that is Ready may be gone for long, since KubeSphere cannot write its condition then. So each member is
     also used through the host.
+  - With O(details) it says everything that can be known of the fleet from its host.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes.info_module
   - kubesphere.multicluster.options
@@ -29,6 +30,17 @@ options:
     description: Whether to use each member through the host.
     type: bool
     default: true
+  details:
+    description:
+      - Whether to look closely. Each member is read through the host then, with the host's credential alone, and its
+        kubeconfig is looked at; O(use) has no meaning.
+      - That takes three or four more requests for each member.
+    type: bool
+    default: false
+  renew_before_days:
+    description: Days before its end that a member's credential is a problem; with O(details).
+    type: int
+    default: 30
 seealso:
   - module: kubesphere.multicluster.member
 """
@@ -42,6 +54,16 @@ EXAMPLES = r"""
 - name: Show what does not work
   ansible.builtin.debug:
     msg: "{{ fleet.members | selectattr('problem') | items2dict(key_name='name', value_name='problem') }}"
+
+- name: Look closely
+  kubesphere.multicluster.member_info:
+    kubeconfig: ~/.kube/host.yaml
+    details: true
+  register: fleet
+
+- name: Show which credentials end soon
+  ansible.builtin.debug:
+    msg: "{{ fleet.members | selectattr('credential.days', 'in', range(60)) | map(attribute='name') }}"
 """
 
 RETURN = r"""
@@ -131,6 +153,175 @@ members:
       type: dict
       returned: if known
       sample: {"cluster.kubesphere.io/region": "eu-1"}
+    problems:
+      description: Everything that is wrong with it, the reason why it does not work first.
+      type: list
+      elements: str
+      returned: with O(details)
+      sample: ["the certificate in its kubeconfig expires on 2026-12-01T00:00:00Z: give it a new one"]
+    works:
+      description: Whether it could be used through the host just now; null if KubeSphere is not installed on the host.
+      type: bool
+      returned: if known, with O(details)
+      sample: true
+    conditions:
+      description: Conditions of the Cluster.
+      type: list
+      elements: dict
+      returned: if known, with O(details)
+      contains:
+        type:
+          description: Type.
+          type: str
+          returned: always
+          sample: Ready
+        status:
+          description: V(True), V(False) or V(Unknown).
+          type: str
+          returned: always
+          sample: "True"
+        reason:
+          description: Reason.
+          type: str
+          returned: always
+          sample: Ready
+        message:
+          description: Message.
+          type: str
+          returned: always
+          sample: Cluster is available now
+        updated:
+          description: When it was written.
+          type: str
+          returned: always
+          sample: "2026-11-22T12:00:00Z"
+        age:
+          description: Seconds since then, by the clock of the host's API server; null if the time is not known.
+          type: int
+          returned: always
+          sample: 42
+        fresh:
+          description:
+            - Whether KubeSphere has written it within its last three resyncs. A member that is gone keeps its
+              conditions.
+            - Null for a condition that is written once (C(Initialized), C(AgentAvailable)), and in release v3.0.0,
+              which writes none anew.
+          type: bool
+          returned: always
+          sample: true
+    kubernetes_skew:
+      description: Minor versions of Kubernetes that it is ahead of the host, negative if behind; null if not known.
+      type: int
+      returned: if known, with O(details)
+      sample: -1
+    kubesphere_skew:
+      description: Whether its release is the V(same) as the host's, V(older) or V(newer); null if not known.
+      type: str
+      returned: if known, with O(details)
+      sample: same
+    credential:
+      description: The credential in the kubeconfig that KubeSphere uses.
+      type: dict
+      returned: if known, with O(details)
+      contains:
+        kind:
+          description: V(certificate), V(token), or V(none) where there is no kubeconfig that can be read.
+          type: str
+          returned: always
+          sample: certificate
+        expires:
+          description: When it expires; null if never, or not known.
+          type: str
+          returned: always
+          sample: "2027-11-22T12:00:00Z"
+        days:
+          description: Whole days until then, negative if it has expired.
+          type: int
+          returned: always
+          sample: 365
+    server:
+      description: URL of the API server in that kubeconfig.
+      type: str
+      returned: if known, with O(details)
+      sample: https://10.0.0.7:6443
+    ports:
+      description: Ports that tower listens on for it; empty for a direct connection.
+      type: list
+      elements: int
+      returned: if known, with O(details)
+      sample: [6443, 16443]
+    ports_shared_with:
+      description: Other Clusters with one of these ports, which tower does not notice.
+      type: list
+      elements: str
+      returned: if known, with O(details)
+      sample: []
+    jwt_secret_agrees:
+      description:
+        - Whether its jwtSecret is the host's, in its kubesphere-config and in its ClusterConfiguration. Compared, and
+          never shown.
+        - Null if that could not be found out.
+      type: bool
+      returned: if known, with O(details)
+      sample: true
+    proxy_address:
+      description: Address at which its agent calls the host; null for a direct connection.
+      type: dict
+      returned: if known, with O(details)
+      contains:
+        in_force:
+          description: Address that the host gives to agents; null if it has none.
+          type: str
+          returned: always
+          sample: http://192.0.2.1:8080
+        used:
+          description: Address that its Deployment C(cluster-agent) uses; null if it could not be read.
+          type: str
+          returned: always
+          sample: http://192.0.2.1:8080
+        same:
+          description: Whether they lead to the same place. An inventory may give a member an address of its own.
+          type: bool
+          returned: always
+          sample: true
+    components:
+      description: Status of its components, as ks-installer has written it; null if it could not be read.
+      type: dict
+      returned: if known, with O(details)
+      sample: {"core": "enabled", "monitoring": "enabled"}
+    deleted:
+      description: When it was deleted, if it still waits for its finalizer; else null.
+      type: str
+      returned: if known, with O(details)
+      sample: null
+leftovers:
+  description:
+    - Objects on the host that KubeSphere has made for Clusters which are gone.
+    - The webhook of Clusters is one of them if an unbind that was killed has left it without its rules.
+  returned: with O(details)
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: Kind.
+      type: str
+      returned: always
+      sample: Service
+    namespace:
+      description: Namespace; null for the webhook.
+      type: str
+      returned: always
+      sample: kubesphere-system
+    name:
+      description: Name.
+      type: str
+      returned: always
+      sample: mc-member-1
+    member:
+      description: The Cluster that it was made for; null for the webhook.
+      type: str
+      returned: always
+      sample: member-1
 """
 
 from ..module_utils.goals.member_info import GOAL

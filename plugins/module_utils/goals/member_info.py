@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..kubesphere import fleet
+from ..kubesphere import fleet, fleet_details
 from ..kubesphere.result import Result
 from .authentication import AUTHENTICATION, CLUSTER_NAME
 from .goal import Context, Goal, Options, named, session
@@ -14,6 +14,8 @@ from .goal import Context, Goal, Options, named, session
 def run(options: Options, context: Context) -> Result:
     """Say what the host knows of its members."""
     host = session(options, named(options, context), context)
+    if options["details"]:
+        return Result(data=fleet_details.look(host, options["names"], expires_within=options["renew_before_days"]))
     return Result(data={"members": fleet.members(host, options["names"], use=options["use"])})
 
 
@@ -24,6 +26,8 @@ GOAL = Goal(
         **CLUSTER_NAME,
         "names": {"type": "list", "elements": "str", "default": []},
         "use": {"type": "bool", "default": True},
+        "details": {"type": "bool", "default": False},
+        "renew_before_days": {"type": "int", "default": fleet_details.EXPIRES_WITHIN},
     },
     run=run,
 )

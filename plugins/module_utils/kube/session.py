@@ -40,6 +40,7 @@ T = TypeVar("T")
 FIELD_MANAGER = "kubesphere.multicluster"
 MERGE_PATCH = "application/merge-patch+json"
 
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500  # objects per answer of a list, as kubectl asks for
 _BUSY = (429, 503)  # the API server did nothing and says so: any request may be sent again
 _GATEWAY = (502, 504)  # a proxy on the way did not reach who stands behind it, and says no more
@@ -165,7 +166,13 @@ class Session:
             return None
 
     def list(
-        self, kind: Kind, namespace: str | None = None, *, label_selector: str = "", missing_ok: bool = False
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        label_selector: str = "",
+        missing_ok: bool = False,
+        metadata_only: bool = False,
     ) -> Listing:
         """Read all objects of a kind, in pages.
 
@@ -174,6 +181,7 @@ class Session:
             namespace: where; everywhere if not given.
             label_selector: which.
             missing_ok: a resource type that is not installed counts as an empty list.
+            metadata_only: names, labels and so on alone, so that what Secrets hold stays where it is.
 
         Raises:
             KubeError: they could not be read.
@@ -181,9 +189,10 @@ class Session:
         items: list[Object] = []
         query = {"limit": str(_PAGE), **({"labelSelector": label_selector} if label_selector else {})}
         what = f"list {kind.title(namespace=namespace)}"
+        headers = {"Accept": _METADATA_ONLY} if metadata_only else None
         while True:
             try:
-                page = self.request("GET", kind.path(namespace=namespace), query=query, what=what)
+                page = self.request("GET", kind.path(namespace=namespace), query=query, what=what, headers=headers)
             except NotFound:
                 if missing_ok:
                     return Listing([], "")

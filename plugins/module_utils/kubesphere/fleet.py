@@ -17,7 +17,8 @@ from . import jwt, ks_apiserver, kubesphere_config
 from .conditions import condition, condition_problem
 from .names import ALIAS_ANNOTATION, CLUSTER, GROUP_LABEL, HOST_LABEL, REGION_LABEL
 
-_AT_ONCE = 8
+AT_ONCE = 8
+"""Members that are looked at side by side."""
 
 
 def members(host: Session, names: Sequence[str] = (), *, use: bool = True) -> list[dict[str, Any]]:
@@ -35,11 +36,19 @@ def members(host: Session, names: Sequence[str] = (), *, use: bool = True) -> li
     config = kubesphere_config.read(host) if use else None
     token = jwt.admin_token(config.jwt_secret) if config else None
     wanted = list(names) or sorted(clusters)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda name: _member(host, name, clusters.get(name), token), wanted))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(lambda name: member(host, name, clusters.get(name), token), wanted))
 
 
-def _member(host: Session, name: str, cluster: Object | None, token: Secret | None) -> dict[str, Any]:
+def member(host: Session, name: str, cluster: Object | None, token: Secret | None = None) -> dict[str, Any]:
+    """What a Cluster says, and with a token whether the member can be used through the host.
+
+    Args:
+        host: the host.
+        name: name of the Cluster.
+        cluster: the Cluster; None if the host has none of this name.
+        token: the host's admin token.
+    """
     if cluster is None:
         return {"name": name, "known": False, "problem": f"{host.cluster} has no Cluster {name}: import it"}
     metadata, spec, status = cluster["metadata"], cluster.get("spec") or {}, cluster.get("status") or {}

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..kube.errors import KubeError, Unauthorized
-from ..kube.resources import Object
+from ..kube.errors import KubeError, NotFound, Unauthorized
+from ..kube.resources import NAMESPACE as NAMESPACE_KIND
+from ..kube.resources import NODE, Kind, Object
 from ..kube.secret import Secret
 from ..kube.session import Session
 from .names import NAMESPACE
@@ -62,7 +63,7 @@ def nodes_of_member(session: Session, member: str, token: Secret, patience: floa
         MemberRefusesToken: the member verifies tokens with another jwtSecret.
         KubeError: the way through the host does not work.
     """
-    nodes = _of_member(session, member, token, "nodes", patience, {"limit": "1"})
+    nodes = _of_member(session, member, token, NODE.path(), patience, {"limit": "1"})
     remaining = int((nodes.get("metadata") or {}).get("remainingItemCount") or 0)
     return len(nodes.get("items") or []) + remaining
 
@@ -79,8 +80,31 @@ def uid_of_member(session: Session, member: str, token: Secret) -> str:
         MemberRefusesToken: the member verifies tokens with another jwtSecret.
         KubeError: the way through the host does not work.
     """
-    namespace = _of_member(session, member, token, "namespaces/kube-system", _ONE_LOOK)
+    namespace = _of_member(session, member, token, NAMESPACE_KIND.path("kube-system"), _ONE_LOOK)
     return str((namespace.get("metadata") or {}).get("uid") or "")
+
+
+def find_in_member(
+    session: Session, member: str, token: Secret, kind: Kind, name: str, namespace: str | None = None
+) -> Object | None:
+    """Read an object of a member through the host; None where there is none.
+
+    Args:
+        session: the host.
+        member: name of the member's Cluster.
+        token: the host's admin token.
+        kind: what to read.
+        name: its name.
+        namespace: where it is.
+
+    Raises:
+        MemberRefusesToken: the member verifies tokens with another jwtSecret.
+        KubeError: the way through the host does not work.
+    """
+    try:
+        return _of_member(session, member, token, kind.path(name, namespace), RESTART)
+    except NotFound:
+        return None
 
 
 def validate(session: Session, cluster: Object, token: Secret) -> str:
@@ -141,9 +165,10 @@ def _authorized(session: Session, token: Secret) -> dict[str, str]:
 def _of_member(
     session: Session, member: str, token: Secret, path: str, patience: float, query: Mapping[str, str] | None = None
 ) -> Object:
-    """Read something of a member by the host's dispatcher."""
+    """Read something of a member by the host's dispatcher; the path is that of the member's own API server."""
     headers, what = _authorized(session, token), f"use {member} through the host"
-    path = f"{_PROXY}/api/clusters/{member}/v1/{path}"
+    root, rest = path.lstrip("/").split("/", 1)
+    path = f"{_PROXY}/{root}/clusters/{member}/{rest}"
     try:
         return session.request("GET", path, query=query, headers=headers, what=what, patience=patience)
     except Unauthorized as error:

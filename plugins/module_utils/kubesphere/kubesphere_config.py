@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from ..kube.resources import CONFIG_MAP, Object
 from ..kube.secret import Secret, is_secret_key
 from ..kube.session import Session
 from .names import CONFIG, CONFIG_KEY, NAMESPACE
+
+_RESYNC_PERIOD = 120.0  # kubesphere v3.4.1 pkg/simple/client/multicluster/options.go
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class KubeSphereConfig:
         proxy_publish_address: ``multicluster.proxyPublishAddress``.
         agent_image: ``multicluster.agentImage``.
         access_token_max_age: ``authentication.oauthOptions.accessTokenMaxAge`` as it is written; None if it is not.
+        resync_period: ``multicluster.clusterControllerResyncPeriod`` in seconds: how often a host looks at its members.
     """
 
     jwt_secret: Secret
@@ -35,6 +40,7 @@ class KubeSphereConfig:
     proxy_publish_address: str = ""
     agent_image: str = ""
     access_token_max_age: str | None = None
+    resync_period: float = _RESYNC_PERIOD
 
 
 def read(session: Session) -> KubeSphereConfig | None:
@@ -65,6 +71,7 @@ def of(session: Session, config_map: Object) -> KubeSphereConfig:
         proxy_publish_address=str(multicluster.get("proxyPublishAddress") or ""),
         agent_image=str(multicluster.get("agentImage") or ""),
         access_token_max_age=None if max_age is None else str(max_age),
+        resync_period=_seconds(str(multicluster.get("clusterControllerResyncPeriod") or "")) or _RESYNC_PERIOD,
     )
 
 
@@ -138,6 +145,11 @@ def _parse(text: str | None, cluster: str) -> dict[str, Any]:
             "ks-installer writes it: restart the Deployment kubesphere-system/ks-installer to have it written anew.",
         )
     return content
+
+
+def _seconds(duration: str) -> float:
+    """Seconds of a duration as Go writes it, ``2m0s``; 0 where it is none."""
+    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|s)", duration))
 
 
 def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:

@@ -326,7 +326,7 @@ class Agent:
         def evaluate(item: Object | None) -> Outcome[Object]:
             service = self.host.find(SERVICE, mc_service(self.cluster_name), NAMESPACE)
             targets = {each.get("targetPort") for each in ((service or {}).get("spec") or {}).get("ports") or []}
-            if item is not None and (not targets or targets == _ports(item)):
+            if item is not None and (not targets or targets == ports(item)):
                 return Done(item)
             return Pending("its Service leads to other ports", retry_in=_SETTLING_LOOK)
 
@@ -341,11 +341,11 @@ class Agent:
 
         tower compares with the wrong field and never finds out (v0.2.1 pkg/proxy/proxy.go L603-605).
         """
-        own = _ports(cluster)
+        own = ports(cluster)
         others = [
             other["metadata"]["name"]
             for other in self.host.list(CLUSTER).items
-            if other["metadata"]["name"] != self.cluster_name and own & _ports(other)
+            if other["metadata"]["name"] != self.cluster_name and own & ports(other)
         ]
         return f"{', '.join(others)} has the same ports" if others else ""
 
@@ -437,7 +437,8 @@ def _stuck(cluster: Object) -> bool:
     )
 
 
-def _ports(cluster: Object) -> set[int]:
+def ports(cluster: Object) -> set[int]:
+    """The ports that tower listens on for a Cluster; none for one of another connection."""
     connection = (cluster.get("spec") or {}).get("connection") or {}
     if connection.get("type") != Agent.field:
         return set()

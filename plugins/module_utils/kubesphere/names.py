@@ -74,6 +74,11 @@ def mc_service(cluster_name: str) -> str:
     return f"mc-{cluster_name}"
 
 
+def federation_secret(cluster_name: str) -> str:
+    """Name of the Secret by which the host's federation reaches a cluster."""
+    return f"{cluster_name}-secret"
+
+
 _LONGEST_SERVICE = 63  # letters
 
 

@@ -104,7 +104,7 @@ def look(session: Session, expected: Expected) -> tuple[dict[str, Any], list[str
         classes = session.list(STORAGE_CLASS).items
     except KubeError as error:
         return seen, [f"{error.message}. {error.hint}".strip()]
-    problems = _version_problems(str(seen["kubernetes_version"]), release)
+    problems = version_problems(str(seen["kubernetes_version"]), release)
     seen["storage_classes"] = [item["metadata"]["name"] for item in classes]
     seen["default_storage_class"] = next((item["metadata"]["name"] for item in classes if _is_default(item)), None)
     ours, foreign = _split(configurations)
@@ -192,17 +192,23 @@ def _release_problems(clusters: Mapping[str, Mapping[str, Any]], found: dict[str
             )
 
 
-def _version_problems(version: str, release: Release) -> list[str]:
-    match = re.match(r"v?(\d+)\.(\d+)", version)
-    if not match:
+def version_problems(version: str, release: Release) -> list[str]:
+    """What is wrong with a version of Kubernetes for a release."""
+    numbers, supported = minor(version), release.kubernetes
+    if numbers is None:
         return [f"its Kubernetes version {version!r} cannot be read"]
-    numbers, supported = (int(match[1]), int(match[2])), release.kubernetes
     if supported.minimum <= numbers <= supported.experimental:
         return []
     return [
         f"Kubernetes {version} is not supported by KubeSphere {release.tag}, which takes "
         f"{_dotted(supported.minimum)} to {_dotted(supported.experimental)}: choose another kubesphere_release"
     ]
+
+
+def minor(version: str) -> tuple[int, int] | None:
+    """Major and minor number of a version of Kubernetes; None if it cannot be read."""
+    match = re.match(r"v?(\d+)\.(\d+)", version)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def _storage_problems(seen: Mapping[str, Any], expected: Expected) -> list[str]:

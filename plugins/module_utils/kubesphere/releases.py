@@ -136,6 +136,8 @@ class Release:
         validates_role: Whether the validation API insists on the role ``member``.
         kubeconfig_update_api: Whether a member's kubeconfig can be replaced through ks-apiserver.
         cluster_webhook: Whether a webhook validates Cluster objects, and for that dials the member at each update.
+        renews_conditions: Whether the conditions of a Cluster are written anew at each resync, so that an old one tells
+            that nobody has seen the member since.
         tower_initialises: Whether tower, and not ks-controller-manager, initialises a Cluster of the agent connection.
         token_kubeconfig: What comes of a direct member whose kubeconfig has a token and no client certificate:
             ``works``, ``rejected``, or ``never_ready``.
@@ -158,6 +160,7 @@ class Release:
     validates_role: bool = False
     kubeconfig_update_api: bool = False
     cluster_webhook: bool = False
+    renews_conditions: bool = False
     tower_initialises: bool = True
     token_kubeconfig: str = "works"  # noqa: S105 - a verdict, no password
 
@@ -292,6 +295,7 @@ _V3_1_0 = replace(
     kubefed_tag="v0.7.0",
     kubesphere_version_in_status=True,
     validates_jwt=True,
+    renews_conditions=True,
     tower_initialises=True,
     token_kubeconfig="works",  # noqa: S106
 )

@@ -12,7 +12,7 @@ from ..kube.resources import SECRET, SERVICE, Object
 from ..kube.session import Session
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, wait
 from . import cluster_webhook
-from .names import CLUSTER, FEDERATION_NAMESPACE, FINALIZER, KUBEFED_CLUSTER, NAMESPACE, mc_service
+from .names import CLUSTER, FEDERATION_NAMESPACE, FINALIZER, KUBEFED_CLUSTER, NAMESPACE, federation_secret, mc_service
 
 _CHANCE = 5.0  # seconds that KubeSphere has to let a dead member's Cluster go by itself
 _SETTLING = 5.0  # seconds until tower has surely removed the Service of a Cluster that is gone
@@ -43,7 +43,7 @@ class HostSide:
         """What KubeSphere keeps beside a Cluster, and removes with it unless its finalizer was taken away."""
         return [
             Target(KUBEFED_CLUSTER, self.name, FEDERATION_NAMESPACE),
-            Target(SECRET, f"{self.name}-secret", FEDERATION_NAMESPACE),
+            Target(SECRET, federation_secret(self.name), FEDERATION_NAMESPACE),
             Target(SERVICE, mc_service(self.name), NAMESPACE),
         ]
 
