@@ -68,11 +68,13 @@ def status(
         name, or the Cluster's if it has none) and ``text``; a ``drift`` that a plan has told has ``object``, ``action``
         and ``fields``, too. ``unplanned`` has the inventory names of the clusters whose plan is not known.
     """
-    called = {cluster: name for name, cluster in members.items()}
-    called |= {each["name"]: host for each in clusters if each.get("cluster_role") == "host"}
-    known = {each["name"] for each in clusters if each["known"]}
+    called: dict[str, str] = {cluster: name for name, cluster in members.items()}
+    called |= {str(each["name"]): host for each in clusters if each.get("cluster_role") == "host"}
+    known = {str(each["name"]) for each in clusters if each["known"]}
     unwanted = {members[name] for name in absent if name in members}
-    problems = [_item(called.get(each["name"], each["name"]), text) for each in clusters for text in each["problems"]]
+    problems = [
+        _item(called.get(str(each["name"]), str(each["name"])), text) for each in clusters for text in each["problems"]
+    ]
     drift = []
     for name in (host, *members):
         plan = plans.get(name) or {}

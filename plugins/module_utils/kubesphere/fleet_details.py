@@ -267,7 +267,7 @@ class _Look:
         return problems + ([f"its installation is not finished: {unfinished}"] if unfinished else [])
 
     def _stale(self, found: dict[str, Any]) -> list[str]:
-        ready = next((each for each in found["conditions"] if each["type"] == "Ready"), {})
+        ready: dict[str, Any] = next((each for each in found["conditions"] if each["type"] == "Ready"), {})
         if ready.get("status") != "True" or ready["fresh"] is not False:
             return []
         who = "it works, so look at ks-controller-manager on the host" if found["works"] else "it may be gone for long"

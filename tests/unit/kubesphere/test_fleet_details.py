@@ -10,6 +10,7 @@ import calendar
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -63,7 +64,9 @@ def kubeconfig(server: str = SERVER, **user: str) -> str:
     return credentials.encode(config)
 
 
-def cluster(name: str, kind: str = "direct", updated: str = RECENTLY, ready: str = "True", **connection: Any) -> Object:
+def cluster(
+    name: str, kind: str = "direct", *, updated: str = RECENTLY, ready: str = "True", **connection: Any
+) -> Object:
     conditions = [{"type": "Initialized", "status": "True", "lastUpdateTime": LONG_AGO}] if kind == "proxy" else []
     conditions.append({"type": "Ready", "status": ready, "reason": "Because", "lastUpdateTime": updated})
     status = {"conditions": conditions, "kubernetesVersion": "v1.22.1", "kubeSphereVersion": "v3.4.1", "nodeCount": 1}
@@ -103,7 +106,7 @@ class Host(FakeSession):
         kinds = {kind.kind: kind for kind in (CONFIG_MAP, CLUSTER_CONFIGURATION, DEPLOYMENT)}
         for each in objects:
             path = kinds[each["kind"]].path(each["metadata"]["name"], NAMESPACE)
-            self.answers[self.path(member, path)] = lambda answer=each: answer
+            self.answers[self.path(member, path)] = partial(dict, each)
 
     def fail(self, member: str, path: str, error: KubeError) -> None:
         """Let a request to a member fail."""
@@ -173,7 +176,7 @@ def agent_of(name: str, address: str) -> Object:
 
 
 def test_a_member_by_agent() -> None:
-    ports = {"kubernetesAPIServerPort": 6100, "kubesphereAPIServerPort": 16100}
+    ports: dict[str, Any] = {"kubernetesAPIServerPort": 6100, "kubesphereAPIServerPort": 16100}
     host = Host(cluster("one", "proxy", **ports), cluster("two", "proxy", **ports), cluster("three", "proxy"))
     host.tell("one", config_map(), configuration(), agent_of("one", "http://192.0.2.1:8080/"))
     found = one(host)
