@@ -18,7 +18,12 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.error
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import Object
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.secret import Secret
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.session import Session
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere import fleet, member, member_agent
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere import (
+    fleet,
+    fleet_details,
+    member,
+    member_agent,
+)
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.agent import Settings, manifest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.result import Result
 
@@ -324,5 +329,13 @@ def test_member_info(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         fleet, "members", lambda host, names, *, use: [{"name": name, "by": host.cluster, "use": use} for name in names]
     )
-    result = member_info.GOAL.run({**HOST, "cluster_name": "main", "names": ["a"], "use": False}, Context())
+    monkeypatch.setattr(
+        fleet_details,
+        "look",
+        lambda host, names, *, expires_within: {"members": [host.cluster, *names, expires_within]},
+    )
+    options = {**HOST, "cluster_name": "main", "names": ["a"], "use": False, "details": False, "renew_before_days": 7}
+    result = member_info.GOAL.run(options, Context())
     assert (result.changed, result.data) == (False, {"members": [{"name": "a", "by": "main", "use": False}]})
+    closer = member_info.GOAL.run({**options, "details": True}, Context())
+    assert (closer.changed, closer.data) == (False, {"members": ["main", "a", 7]})
