@@ -216,7 +216,8 @@ options:
     description:
       - Kubeconfig that KubeSphere is to use for this member, as a path, text or mapping.
       - By default the one by which the task itself reaches the member.
-      - Files that it names are put into it. It must not need a credential plugin.
+      - Files that it names are put into it. It must not need a credential plugin, unless O(credential) is another than
+        V(given).
     type: raw
   member_context:
     description: Context of O(member_kubeconfig).
@@ -226,6 +227,16 @@ options:
       - URL under which the host's pods reach the member's API server.
       - By default the server of the kubeconfig.
     type: str
+  credential:
+    description:
+      - Which credential KubeSphere gets for a member of the direct connection.
+      - V(given) is that of the kubeconfig. The others are made on the member and renewed; V(token) is one that expires,
+        V(token_secret) one that never does, V(certificate) is a client certificate.
+      - V(auto) is V(given) where KubeSphere can use it, else V(token), or V(certificate) where the host's release
+        takes no tokens.
+    type: str
+    default: given
+    choices: [given, auto, token, token_secret, certificate]
 """
 
     AGENT = r"""

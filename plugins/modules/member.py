@@ -24,6 +24,8 @@ description:
   - With O(state=absent) it undoes all of that. Namespaces of the host's workspaces are released first and keep what is
     in them; then the Cluster is deleted, its finalizer honoured; then whatever is left of the import on either side
     goes. A run that was killed is taken up by the next one.
+  - Another kubeconfig is tried before KubeSphere gets it, and must lead to the same cluster. If the member cannot be
+    used through the host with it, the former one is put back; otherwise a former one that was made is revoked.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
   - kubesphere.multicluster.options
@@ -81,6 +83,26 @@ options:
       - URL of the member's ks-apiserver.
       - Best left out. KubeSphere then goes through the member's API server.
     type: str
+  credential_days:
+    description:
+      - Days for which a credential that is made shall hold. The member's API server may cut that short, which is warned
+        of.
+    type: int
+    default: 365
+  renew_before_days:
+    description:
+      - Days before its end at which a credential that was made is renewed; of one that holds for less than twice as
+        long, half of its time. Of one that was given it is warned then.
+    type: int
+    default: 30
+  renew:
+    description: Whether a credential that was made is renewed in any case.
+    type: bool
+    default: false
+  only_imported:
+    description: Whether a member that the host does not know is refused, in place of being imported.
+    type: bool
+    default: false
   alias:
     description: Name that the console shows.
     type: str
@@ -144,6 +166,14 @@ EXAMPLES = r"""
     cluster_name: member-2
     kubeconfig: ~/.kube/member-2.yaml
     api_server: https://10.0.8.2:6443
+    host_cluster:
+      kubeconfig: ~/.kube/host.yaml
+
+- name: Import a member whose kubeconfig has a credential plugin, and renew what KubeSphere gets in its place
+  kubesphere.multicluster.member:
+    cluster_name: member-5
+    kubeconfig: ~/.kube/eks.yaml
+    credential: auto
     host_cluster:
       kubeconfig: ~/.kube/host.yaml
 

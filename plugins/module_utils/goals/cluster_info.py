@@ -48,6 +48,7 @@ def run(options: Options, context: Context) -> Result:
         configuration=options["configuration"],
         jwt_secret=options["jwt_secret"],
         kubeconfig=kubeconfig,
+        credential=options["credential"],
     )
     problems += preflight.expectation_problems(expected)
     if reached is not None:

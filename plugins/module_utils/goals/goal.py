@@ -19,6 +19,7 @@ from ..kube.secret import Secret, is_secret_key
 from ..kube.session import Session
 from ..kube.wait import Progress, silent
 from ..kubesphere.configuration import ConfigurationError
+from ..kubesphere.member_credential import KINDS
 from ..kubesphere.releases import UnknownRelease
 from ..kubesphere.result import Result
 
@@ -26,6 +27,9 @@ Options = Mapping[str, Any]
 
 _PATHS = ("kubeconfig", "member_kubeconfig", "client_key")
 """Options with the name of a secret that may be, or are, paths."""
+
+_WORDS = {"credential": KINDS}
+"""Options with the name of a secret that are one of a few words."""
 
 REFUSALS = (KubeError, ConfigurationError, UnknownRelease)
 """Errors that are messages for the user."""
@@ -136,7 +140,8 @@ def secret_values(value: Any, hidden: bool = False) -> set[str]:
     if isinstance(value, Mapping):
         found: set[str] = set()
         for key, item in value.items():
-            found |= secret_values(item, is_secret_key(str(key)) and not (str(key) in _PATHS and _is_path(item)))
+            harmless = (key in _PATHS and _is_path(item)) or item in _WORDS.get(str(key), ())
+            found |= secret_values(item, is_secret_key(str(key)) and not harmless)
         return found
     if isinstance(value, (list, tuple)):
         return set().union(*(secret_values(item, hidden) for item in value)) if value else set()

@@ -12,9 +12,10 @@ from ..kube import kubeconfig
 from ..kube.errors import KubeError
 from ..kube.resources import Object
 from ..kube.session import Session
-from ..kubesphere import credentials, member
+from ..kubesphere import credentials, member, member_credential
 from ..kubesphere.agent import Settings
 from ..kubesphere.member_agent import AgentOptions
+from ..kubesphere.member_credential import CredentialOptions
 from ..kubesphere.member_direct import DirectOptions
 from ..kubesphere.result import Result
 from ..kubesphere.unbind import unbind
@@ -22,10 +23,13 @@ from . import files
 from .authentication import AUTHENTICATION, CLUSTER_NAME, HOST_CLUSTER
 from .goal import Context, Goal, Options, host_session, named, session
 
+_MOST_DAYS = 36500  # a TokenRequest counts seconds in 32 bits
+
 MEMBER_KUBECONFIG = {
     "member_kubeconfig": {"type": "raw", "no_log": False},
     "member_context": {"type": "str"},
     "api_server": {"type": "str"},
+    "credential": {"type": "str", "default": "given", "choices": list(member_credential.KINDS)},
 }
 """The kubeconfig that KubeSphere gets; shared with the module cluster_info."""
 
@@ -150,6 +154,7 @@ def run(options: Options, context: Context) -> Result:
         labels=options["labels"],
         annotations=options["annotations"],
         adopt=options["adopt"],
+        only_imported=options["only_imported"],
     )
     timeout = float(options["wait_timeout"]) if options["wait"] else None
     if wanted.direct:
@@ -168,7 +173,17 @@ def _direct(options: Options, reached: Session | None) -> DirectOptions | None:
     endpoint = options["kubesphere_api_endpoint"] or ""
     if endpoint and not kubeconfig.is_url(endpoint):
         raise KubeError(f"kubesphere_api_endpoint {endpoint!r} is no URL", hint="Write it like http://192.0.2.10:80.")
-    return DirectOptions(kubeconfig_for_host(options, reached), endpoint)
+    return DirectOptions(kubeconfig_for_host(options, reached), endpoint, _credential(options))
+
+
+def _credential(options: Options) -> CredentialOptions:
+    days, before = options["credential_days"], options["renew_before_days"]
+    if not 1 <= days <= _MOST_DAYS or before < 0:
+        raise KubeError(
+            f"credential_days is {days}, renew_before_days {before}",
+            hint=f"Give days between 1 and {_MOST_DAYS}, and of 0 or more.",
+        )
+    return CredentialOptions(kind=options["credential"], days=days, renew_before_days=before, renew=options["renew"])
 
 
 GOAL = Goal(
@@ -186,6 +201,10 @@ GOAL = Goal(
         "reachable": {"type": "bool", "default": True},
         "agent_manifest_path": {"type": "path"},
         "kubesphere_api_endpoint": {"type": "str"},
+        "credential_days": {"type": "int", "default": 365},
+        "renew_before_days": {"type": "int", "default": 30},
+        "renew": {"type": "bool", "default": False},
+        "only_imported": {"type": "bool", "default": False},
         "alias": {"type": "str"},
         "description": {"type": "str"},
         "creator": {"type": "str"},

@@ -202,7 +202,8 @@ class Session:
                     raise
                 items, query = [], {key: value for key, value in query.items() if key == "labelSelector"}
                 continue
-            items += page.get("items") or []
+            # An item of a list does not say what it is, and could not be written as it is.
+            items += [{"apiVersion": kind.api_version, "kind": kind.kind, **each} for each in page.get("items") or []]
             metadata = page.get("metadata") or {}
             if not metadata.get("continue"):
                 return Listing(items, str(metadata.get("resourceVersion", "")))

@@ -105,5 +105,5 @@ def _question(cluster_name: str, direct: Direct) -> Object:
         "apiVersion": CLUSTER.api_version,
         "kind": CLUSTER.kind,
         "metadata": {"name": cluster_name},
-        "spec": {"connection": direct.connection(), "joinFederation": True},
+        "spec": {"connection": direct.question(), "joinFederation": True},
     }

@@ -124,7 +124,7 @@ def credential_problems(config: Kubeconfig, release: Release) -> list[str]:
     if not token and certificate is None:
         return ["it has neither a token nor a client certificate"]
     found = _expiry_problems(certificate, token)
-    if certificate is None and release.token_kubeconfig != "works":  # noqa: S105 - a verdict of the release table
+    if certificate is None and not release.takes_tokens:
         found.append(
             f"it has a token and no client certificate, with which a member of KubeSphere {release.tag} never becomes "
             "Ready: give a kubeconfig with a client certificate, or set kubesphere_credential to auto"
@@ -167,6 +167,13 @@ def common_name(config: Kubeconfig) -> str:
     certificate = _parsed(_certificate(kubeconfig.load(config))) if config else None
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME) if certificate is not None else []
     return str(names[0].value) if names else ""
+
+
+def secrets(config: Kubeconfig) -> list[str]:
+    """What of a kubeconfig must not be shown."""
+    context = kubeconfig.load(config)
+    found = (context.user.get("token"), context.user.get("password"), context.inline("user", "client-key"))
+    return [str(each) for each in found if each]
 
 
 def same(one: Kubeconfig, other: Kubeconfig) -> bool:

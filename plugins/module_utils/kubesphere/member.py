@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from ..kube.resources import Object
 from ..kube.secret import Secret
 from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, silent, wait
-from . import connection_choice, credentials, installed, jwt, ks_apiserver, kubesphere_config, result
+from . import connection_choice, credentials, installed, jwt, ks_apiserver, kubesphere_config, minted, result
 from .conditions import condition_problem
 from .configuration import check_cluster_name
 from .connection_choice import Choice
@@ -30,6 +31,7 @@ from .names import (
     CLUSTER,
     CONNECTION_REASON,
     CREATOR_ANNOTATION,
+    CREDENTIAL,
     DESCRIPTION_ANNOTATION,
     FORMER_CONNECTION,
     GROUP_LABEL,
@@ -64,6 +66,7 @@ class Wanted:
         labels: more labels.
         annotations: more annotations.
         adopt: import a member that says it belongs to another host, or to this one under another name.
+        only_imported: refuse a member that the host does not know, in place of importing it.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Wanted:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     adopt: bool = False
+    only_imported: bool = False
 
 
 Connection = Union[Direct, Agent]
@@ -125,6 +129,7 @@ class _Import:
         self.warnings: list[str] = []
         self.choice: Choice | None = None
         self._to_answer: Session | None = None  # a new member, whose ks-apiserver has to answer
+        self._replaced: Object | None = None  # the Cluster before its kubeconfig was replaced
 
     @property
     def where(self) -> str:
@@ -143,26 +148,36 @@ class _Import:
         uid = str(self.member.get(NAMESPACE_KIND, "kube-system")["metadata"]["uid"]) if self.member else ""
         if live is not None:
             self._check_same(live, uid)
+        elif self.wanted.only_imported:
+            raise Refused(
+                f"{self.host.cluster} does not know a member {self.wanted.name}",
+                self.where,
+                "Import it first: playbook import.",
+            )
         connection = self._connection(live, config, uid)
         if connection is None:
             return self._result(None, uid, None)
         self.warnings += connection.check(live)
         if self._to_answer:
             ks_apiserver.version(self._to_answer)
+        try:
+            self.warnings += connection.prepare(live, uid)
 
-        def write(seen: Object | None) -> Object:
-            return self._write(seen, connection)
+            def write(seen: Object | None) -> Object:
+                return self._write(seen, connection)
 
-        written = retry_on_conflict(write, live, lambda: self.host.find(CLUSTER, self.wanted.name))
-        nodes = None
-        left = _INITIALISATION if wait_timeout is None else wait_timeout - (time.monotonic() - started)
-        written = connection.establish(written, left, self.progress, waits=wait_timeout is not None)
-        if wait_timeout is not None and config is not None and not self.host.planning:
-            left = wait_timeout - (time.monotonic() - started)
-            nodes = self._wait(written, connection, uid, config.jwt_secret, max(1.0, left))
-        if isinstance(connection, Direct) and _was_agent(written) and (nodes is not None or self.host.planning):
-            connection.clear_agent()
-            self._forget_former()
+            written = retry_on_conflict(write, live, lambda: self.host.find(CLUSTER, self.wanted.name))
+            left = _INITIALISATION if wait_timeout is None else wait_timeout - (time.monotonic() - started)
+            written = connection.establish(written, left, self.progress, waits=wait_timeout is not None)
+            nodes = None
+            if wait_timeout is not None and config is not None and not self.host.planning:
+                left = wait_timeout - (time.monotonic() - started)
+                nodes = self._wait(written, connection, uid, config.jwt_secret, max(1.0, left))
+        except KubeError as error:
+            self._undo(connection, error)
+            raise
+        if nodes is not None or (self.host.planning and wait_timeout is not None):
+            self._clear_former(written, connection)
         return self._result(connection, uid, nodes)
 
     def _result(self, connection: Connection | None, uid: str, nodes: int | None) -> Result:
@@ -337,10 +352,16 @@ class _Import:
         changes = self._changes(live, connection)
         if not changes:
             return live
-        switching = _type(live) != connection.field
-        reason = f"its connection is {connection.name} now" if switching else "the inventory says so"
+        replacing = "kubeconfig" in ((changes.get("spec") or {}).get("connection") or {})
+        if _type(live) != connection.field:
+            reason = f"its connection is {connection.name} now"
+        else:
+            reason = connection.reason if replacing and isinstance(connection, Direct) else "the inventory says so"
         try:
-            return self.host.patch(live, changes, reason, guarded=True)
+            written = self.host.patch(live, changes, reason, guarded=True)
+            if replacing and _type(live) == connection.field:
+                self._replaced = live
+            return written
         except KubeError as error:
             if "corresponds to a different cluster" in error.message:
                 error.hint = "Give the kubeconfig of the cluster that was imported, or unbind it first."
@@ -351,7 +372,7 @@ class _Import:
         spec: dict[str, Any] = {"connection": connection.connection(), "enable": True, "joinFederation": True}
         if self.wanted.provider:
             spec["provider"] = self.wanted.provider
-        metadata: dict[str, Any] = {"name": self.wanted.name, **self._metadata()}
+        metadata: dict[str, Any] = {"name": self.wanted.name, **self._metadata(connection)}
         if connection.finalizers:
             metadata["finalizers"] = list(connection.finalizers)
         return {
@@ -361,13 +382,14 @@ class _Import:
             "spec": spec,
         }
 
-    def _metadata(self) -> dict[str, dict[str, str]]:
+    def _metadata(self, connection: Connection) -> dict[str, dict[str, str]]:
         """The labels and annotations that the user wants; what he does not name stays as it is."""
         annotations = {
             ALIAS_ANNOTATION: self.wanted.alias,
             DESCRIPTION_ANNOTATION: self.wanted.description,
             CREATOR_ANNOTATION: self.wanted.creator,
             CONNECTION_REASON: self.choice.reason if self.choice and self.choice.fresh else None,
+            **connection.notes(),
             **self.wanted.annotations,
         }
         metadata = {"labels": _given(self._labels()), "annotations": _given(annotations)}
@@ -378,7 +400,7 @@ class _Import:
 
     def _changes(self, live: Object, connection: Connection) -> dict[str, Any]:
         """The merge patch for an imported Cluster: only what the user owns, never ports, conditions or finalizers."""
-        wanted: dict[str, Any] = {"metadata": self._metadata(), "spec": {"joinFederation": True}}
+        wanted: dict[str, Any] = {"metadata": self._metadata(connection), "spec": {"joinFederation": True}}
         if self.wanted.provider is not None:
             wanted["spec"]["provider"] = self.wanted.provider
         if _type(live) != connection.field:
@@ -393,10 +415,56 @@ class _Import:
             wanted["spec"]["connection"] = changed
         return missing_from(live, wanted) or {}
 
-    def _forget_former(self) -> None:
+    # What a switch leaves behind: nothing, if it fails
+
+    def _undo(self, connection: Connection, error: KubeError) -> None:
+        """Put a replaced kubeconfig back, and revoke what was made for a Cluster that does not have it."""
+        if self.host.planning or not isinstance(connection, Direct):
+            return
+        if self._replaced is not None and not self._put_back(self._replaced, error):
+            return
+        with contextlib.suppress(KubeError):  # the next run finds it
+            connection.discard()
+
+    def _put_back(self, former: Object, error: KubeError) -> bool:
+        """Whether the former kubeconfig is in force again; the error tells either way."""
+        fields = ("kubeconfig", "kubernetesAPIEndpoint", "kubesphereAPIEndpoint")
+        note = {CREDENTIAL: (former["metadata"].get("annotations") or {}).get(CREDENTIAL)}
+        connection = {each: _connection_of(former).get(each) for each in fields}
+        before = {"metadata": {"annotations": note}, "spec": {"connection": connection}}
+
+        def put_back(seen: Object) -> Object:
+            return self.host.patch(seen, before, "the new one does not work", guarded=True)
+
+        def read() -> Object:
+            return self.host.get(CLUSTER, self.wanted.name)
+
+        try:
+            retry_on_conflict(put_back, read(), read)
+        except KubeError as second:
+            failed = f"And the former kubeconfig could not be put back: {second.message}"
+            error.message = f"{error.message.rstrip('.')}. {failed}"
+            return False
+        error.message = f"{error.message.rstrip('.')}. The former kubeconfig was put back"
+        return True
+
+    def _clear_former(self, written: Object, connection: Connection) -> None:
+        """Remove what served a former connection or credential, and then the notes that tell of it."""
+        former = {}
+        if isinstance(connection, Direct) and _was_agent(written):
+            connection.clear_agent()
+            former[FORMER_CONNECTION] = "its agent"
+        if isinstance(connection, Direct) and connection.notes():
+            connection.clear_credentials()
+        elif CREDENTIAL in (written["metadata"].get("annotations") or {}) and self.member is not None:
+            minted.remove(self.member, "its kubeconfig is another now")
+            former[CREDENTIAL] = "its former credential"
+        if former:
+            self._forget(list(former), f"nothing is left of {' and '.join(former.values())}")
+
+    def _forget(self, notes: list[str], reason: str) -> None:
         def forget(seen: Object) -> Object:
-            note = {"metadata": {"annotations": {FORMER_CONNECTION: None}}}
-            return self.host.patch(seen, note, "nothing is left of its agent", guarded=True)
+            return self.host.patch(seen, {"metadata": {"annotations": dict.fromkeys(notes)}}, reason, guarded=True)
 
         def read() -> Object:
             return self.host.get(CLUSTER, self.wanted.name)

@@ -191,7 +191,15 @@ class Agent:
             "reaches, or let its network through.",
         )
 
+    def prepare(self, live: Object | None, uid: str) -> list[str]:  # noqa: ARG002
+        """Nothing has to be made before the Cluster."""
+        return []
+
     # The Cluster
+
+    def notes(self) -> dict[str, str]:
+        """No annotations for the Cluster."""
+        return {}
 
     def connection(self) -> dict[str, Any]:
         """``spec.connection`` of a new Cluster."""

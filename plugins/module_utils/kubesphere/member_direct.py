@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..kube.resources import SERVICE, Object
 from ..kube.session import Session
 from ..kube.wait import Progress
-from . import agent, credentials, installed, releases
-from .names import NAMESPACE, mc_service
-from .refusals import Refused
+from . import agent, credentials, installed, member_credential, releases
+from .member_credential import Credential, CredentialOptions, Given
+from .names import CLUSTER, CREDENTIAL, NAMESPACE, mc_service
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,12 @@ class DirectOptions:
     Attributes:
         kubeconfig: self-contained kubeconfig for KubeSphere.
         kubesphere_api_endpoint: URL of the member's ks-apiserver; empty goes through its API server.
+        credential: whether KubeSphere gets that kubeconfig's credential, or one of ours.
     """
 
     kubeconfig: credentials.Kubeconfig
     kubesphere_api_endpoint: str = ""
+    credential: CredentialOptions = field(default_factory=CredentialOptions)
 
 
 class Direct:
@@ -45,34 +48,65 @@ class Direct:
         self.options = options
         for session in (host, member):
             session.redactor.add(credentials.encode(options.kubeconfig))
-            session.redactor.add(str(options.kubeconfig["users"][0]["user"].get("token") or ""))
+            for secret in credentials.secrets(options.kubeconfig):
+                session.redactor.add(secret)
+
+    @cached_property
+    def credential(self) -> Credential:
+        """Whose credential KubeSphere gets."""
+        options = self.options
+        return member_credential.choose(self.host, self.member, options.kubeconfig, options.credential, self._release)
 
     @property
     def server(self) -> str:
         """URL of the API server under which the host reaches the member."""
         return str(self.options.kubeconfig["clusters"][0]["cluster"]["server"])
 
-    def problems(self) -> list[str]:
-        """Why KubeSphere could not use the kubeconfig."""
+    def _release(self) -> releases.Release:
         standing = installed.read(self.host)
         known = releases.RELEASES.get(standing.release if standing else "")
-        return credentials.problems(self.options.kubeconfig, known or releases.find(releases.DEFAULT_RELEASE))
+        return known or releases.find(releases.DEFAULT_RELEASE)
+
+    def problems(self) -> list[str]:
+        """Why KubeSphere could not use the kubeconfig."""
+        return self.credential.problems()
 
     def check(self, live: Object | None) -> list[str]:
-        """Refuse a kubeconfig that KubeSphere could not use, unless it uses it already; there are no warnings."""
-        if not self.leads_there(live):
-            for problem in self.problems():
-                raise Refused(f"KubeSphere cannot use its kubeconfig: {problem}", self.member.cluster)
-        return []
+        """Refuse a kubeconfig that KubeSphere could not use, unless it uses it already; returns warnings."""
+        return self.credential.look(stored(live))
 
-    def leads_there(self, live: Object | None) -> bool:
-        """Whether a Cluster leads already where the wanted kubeconfig leads."""
-        stored = ((live or {}).get("spec") or {}).get("connection") or {}
-        return credentials.same(credentials.decode(str(stored.get("kubeconfig") or "")), self.options.kubeconfig)
+    def prepare(self, live: Object | None, uid: str) -> list[str]:
+        """Make the credential where it is one of ours, and try it; returns warnings."""
+        return self.credential.prepare(stored(live), uid)
+
+    @property
+    def reason(self) -> str:
+        """Why another kubeconfig takes the place of the one that stands."""
+        return self.credential.reason
+
+    def discard(self) -> None:
+        """Revoke what was made in vain: whatever the Cluster does not have."""
+        self.credential.discard(stored(self.host.find(CLUSTER, self.cluster_name)))
+
+    def clear_credentials(self) -> None:
+        """Revoke every other credential of ours than the Cluster has, a killed run's too."""
+        if self.credential.has_former:
+            self.credential.clear(stored(self.host.get(CLUSTER, self.cluster_name)))
+
+    def notes(self) -> dict[str, str]:
+        """Annotations for the Cluster."""
+        return {} if isinstance(self.credential, Given) else {CREDENTIAL: self.credential.kind}
+
+    def question(self) -> dict[str, Any]:
+        """``spec.connection`` to ask the host with whether it reaches the member."""
+        return self._connection(self.credential.question)
 
     def connection(self) -> dict[str, Any]:
         """``spec.connection`` of a new Cluster."""
-        connection: dict[str, Any] = {"type": self.field, "kubeconfig": credentials.encode(self.options.kubeconfig)}
+        return self._connection(self.credential.config)
+
+    def _connection(self, kubeconfig: credentials.Kubeconfig) -> dict[str, Any]:
+        connection: dict[str, Any] = {"type": self.field, "kubeconfig": credentials.encode(kubeconfig)}
         if self.options.kubesphere_api_endpoint:
             connection["kubesphereAPIEndpoint"] = self.options.kubesphere_api_endpoint
         return connection
@@ -80,8 +114,8 @@ class Direct:
     def changes(self, live: Object) -> dict[str, Any]:
         """What of ``spec.connection`` a Cluster that stands should have."""
         connection: dict[str, Any] = {}
-        if not self.leads_there(live):
-            connection["kubeconfig"] = credentials.encode(self.options.kubeconfig)
+        if self.credential.replaces(stored(live)):
+            connection["kubeconfig"] = credentials.encode(self.credential.config)
             # KubeSphere fills this in once and does not follow a new server (cluster_controller.go L465).
             connection["kubernetesAPIEndpoint"] = self.server
         if self.options.kubesphere_api_endpoint:
@@ -117,3 +151,9 @@ class Direct:
         service = self.host.find(SERVICE, mc_service(self.cluster_name), NAMESPACE)
         if service is not None:
             self.host.delete(service, "its connection is direct now")
+
+
+def stored(live: Object | None) -> credentials.Kubeconfig:
+    """The kubeconfig that a Cluster has; empty if none, or one that cannot be read."""
+    connection = ((live or {}).get("spec") or {}).get("connection") or {}
+    return credentials.decode(str(connection.get("kubeconfig") or ""))

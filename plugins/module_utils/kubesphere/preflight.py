@@ -14,7 +14,8 @@ from ..kube.errors import KubeError
 from ..kube.resources import NAMESPACE as NAMESPACE_KIND
 from ..kube.resources import SELF_SUBJECT_ACCESS_REVIEW, STORAGE_CLASS, Object
 from ..kube.session import Session
-from . import configuration, credentials, releases
+from . import configuration, member_credential, releases
+from .credentials import Kubeconfig
 from .installed import Installed
 from .names import CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE, check_service_name
 from .releases import Release, UnknownRelease
@@ -35,6 +36,7 @@ class Expected:
         configuration: the user's values for the ClusterConfiguration.
         jwt_secret: the user's jwtSecret; None if there is none.
         kubeconfig: kubeconfig for KubeSphere; None where it cannot be made (the problem is told elsewhere).
+        credential: whether KubeSphere gets that kubeconfig's credential, or of which kind one of ours.
     """
 
     name: str
@@ -44,7 +46,8 @@ class Expected:
     reachable: bool = True
     configuration: Any = None
     jwt_secret: Any = None
-    kubeconfig: credentials.Kubeconfig | None = None
+    kubeconfig: Kubeconfig | None = None
+    credential: str = "given"
 
 
 def expectation_problems(expected: Expected) -> list[str]:
@@ -66,7 +69,8 @@ def expectation_problems(expected: Expected) -> list[str]:
         found += configuration.check_jwt_secret(expected.jwt_secret)
     # For auto the direct connection is one of two, and what is wrong with its kubeconfig is a reason to take the other.
     if expected.kubeconfig is not None and expected.cluster_role == "member" and expected.connection == "direct":
-        found += [f"kubeconfig: {problem}" for problem in credentials.problems(expected.kubeconfig, release)]
+        problems = member_credential.problems(expected.kubeconfig, expected.credential, release)
+        found += [f"kubeconfig: {problem}" for problem in problems]
     values = expected.configuration if expected.configuration is not None else {}
     try:
         spec = configuration.cluster_configuration(release, expected.cluster_role, values=values)["spec"]

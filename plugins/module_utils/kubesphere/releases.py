@@ -165,6 +165,11 @@ class Release:
     token_kubeconfig: str = "works"  # noqa: S105 - a verdict, no password
 
     @property
+    def takes_tokens(self) -> bool:
+        """Whether a direct member whose kubeconfig has a token and no client certificate becomes Ready."""
+        return self.token_kubeconfig == "works"  # noqa: S105 - a verdict, no password
+
+    @property
     def installer_image(self) -> str:
         """The installer's image as released; the git tag v3.1.1 names a development image in its place."""
         return f"kubesphere/ks-installer:{self.tag}"

@@ -28,6 +28,7 @@ DEFAULTS = {
     "cluster_role": "member",
     "release": "v3.4.1",
     "connection": "direct",
+    "credential": "given",
     "reachable": True,
     "configuration": None,
     "jwt_secret": None,

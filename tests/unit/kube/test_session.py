@@ -380,7 +380,8 @@ class TestLists:
             Reply(body={"metadata": {"resourceVersion": "5"}, "items": [{"a": 2}]}),
         ]
         listing = connect(server).list(POD, "ns", label_selector="app=x")
-        assert (listing.items, listing.resource_version) == ([{"a": 1}, {"a": 2}], "5")
+        item = {"apiVersion": "v1", "kind": "Pod"}  # an item of a list does not say it
+        assert (listing.items, listing.resource_version) == ([{**item, "a": 1}, {**item, "a": 2}], "5")
         assert server.seen == [
             ("GET", "/api/v1/namespaces/ns/pods?limit=500&labelSelector=app%3Dx"),
             ("GET", "/api/v1/namespaces/ns/pods?limit=500&labelSelector=app%3Dx&continue=c%261"),
@@ -392,7 +393,7 @@ class TestLists:
             status(410),
             Reply(body={"metadata": {"resourceVersion": "9"}, "items": [{"a": 1}, {"a": 2}]}),
         ]
-        assert connect(server).list(NODE).items == [{"a": 1}, {"a": 2}]
+        assert [each["a"] for each in connect(server).list(NODE).items] == [1, 2]
         assert server.seen[-1] == ("GET", "/api/v1/nodes")
 
     def test_a_server_that_always_says_gone_is_believed(self, server: Server) -> None:
