@@ -312,7 +312,7 @@ def test_credential_of_a_plugin(controller: Controller, fleet: Fleet, clusters: 
     path = changed_kubeconfig(member, folder, with_plugin)
     assert problem(controller, fleet.with_member("member-2", kubesphere_kubeconfig=path), clusters) == (
         "kubeconfig: its credential comes from a plugin (exec), which KubeSphere's pods cannot run: give a kubeconfig "
-        "with a token or a client certificate"
+        "with a token or a client certificate, or set kubesphere_credential to auto"
     )
 
 

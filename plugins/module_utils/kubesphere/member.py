@@ -39,6 +39,7 @@ from .names import (
     REGION_LABEL,
     check_service_name,
 )
+from .put_back import put_back
 from .refusals import Refused
 from .result import Result
 
@@ -129,7 +130,7 @@ class _Import:
         self.warnings: list[str] = []
         self.choice: Choice | None = None
         self._to_answer: Session | None = None  # a new member, whose ks-apiserver has to answer
-        self._replaced: Object | None = None  # the Cluster before its kubeconfig was replaced
+        self._replaced: tuple[Object, Object] | None = None  # the Cluster before and after its kubeconfig was replaced
 
     @property
     def where(self) -> str:
@@ -360,7 +361,7 @@ class _Import:
         try:
             written = self.host.patch(live, changes, reason, guarded=True)
             if replacing and _type(live) == connection.field:
-                self._replaced = live
+                self._replaced = live, written
             return written
         except KubeError as error:
             if "corresponds to a different cluster" in error.message:
@@ -421,32 +422,10 @@ class _Import:
         """Put a replaced kubeconfig back, and revoke what was made for a Cluster that does not have it."""
         if self.host.planning or not isinstance(connection, Direct):
             return
-        if self._replaced is not None and not self._put_back(self._replaced, error):
+        if self._replaced is not None and not put_back(self.host, *self._replaced, error):
             return
         with contextlib.suppress(KubeError):  # the next run finds it
             connection.discard()
-
-    def _put_back(self, former: Object, error: KubeError) -> bool:
-        """Whether the former kubeconfig is in force again; the error tells either way."""
-        fields = ("kubeconfig", "kubernetesAPIEndpoint", "kubesphereAPIEndpoint")
-        note = {CREDENTIAL: (former["metadata"].get("annotations") or {}).get(CREDENTIAL)}
-        connection = {each: _connection_of(former).get(each) for each in fields}
-        before = {"metadata": {"annotations": note}, "spec": {"connection": connection}}
-
-        def put_back(seen: Object) -> Object:
-            return self.host.patch(seen, before, "the new one does not work", guarded=True)
-
-        def read() -> Object:
-            return self.host.get(CLUSTER, self.wanted.name)
-
-        try:
-            retry_on_conflict(put_back, read(), read)
-        except KubeError as second:
-            failed = f"And the former kubeconfig could not be put back: {second.message}"
-            error.message = f"{error.message.rstrip('.')}. {failed}"
-            return False
-        error.message = f"{error.message.rstrip('.')}. The former kubeconfig was put back"
-        return True
 
     def _clear_former(self, written: Object, connection: Connection) -> None:
         """Remove what served a former connection or credential, and then the notes that tell of it."""

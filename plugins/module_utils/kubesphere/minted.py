@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..kube import client_certificate
-from ..kube.errors import KubeError
+from ..kube.errors import KubeError, NotFound
 from ..kube.resources import (
     CERTIFICATE_SIGNING_REQUEST,
     CLUSTER_ROLE_BINDING,
@@ -141,25 +141,14 @@ def mint(
     Raises:
         KubeError: it could not be made.
     """
-    standing = read(member)
-    if kind == "certificate":
-        # Never the same user name twice: it would arm an old certificate again.
-        made = Credential(kind, f"{NAME}:{_IN_A_PLAN if member.planning else secrets.token_hex(8)}")
-        _bind(member, made, standing, reason)
-        certificate, key = client_certificate.issue(
-            member, NAME, made.name, seconds=days * _DAY, labels=_LABELS, reason=reason
-        )
-        user = {"client-certificate-data": _encoded(certificate), "client-key-data": _encoded(key.reveal())}
-    else:
-        # A name that follows from what it replaces is the same in a plan and in the run, and in the run after a killed
-        # one. A token is bound to the Secret's UID, so that a name that comes again does no harm.
-        digest = hashlib.sha256(credentials.encode(stored).encode()).hexdigest()[:10] if stored else "first"
-        made = Credential(kind, f"{NAME}-{digest}")
-        account = _own(member, SERVICE_ACCOUNT, NAME, NAMESPACE)
-        if account is None:
-            account = member.create(_manifest(SERVICE_ACCOUNT, automountServiceAccountToken=False), reason)
-        _bind(member, made, standing, reason)
-        user = {"token": _token(member, account, made, days, standing, reason).reveal()}
+    try:
+        if kind == "certificate":
+            made, user = _certificate(member, days, reason)
+        else:
+            made, user = _account_token(member, kind, days, stored, reason)
+    except NotFound as error:  # TokenRequest and these requests are younger than the oldest Kubernetes
+        error.hint = f"It may be that this cluster makes no {kind}: set kubesphere_credential to another kind."
+        raise
     config = {**given, "users": [{"name": given["users"][0]["name"], "user": {} if member.planning else user}]}
     member.redactor.add(credentials.encode(config))
     return config, made
@@ -195,6 +184,30 @@ def remove(member: Session, reason: str = "nothing uses it any more") -> None:
         KubeError: it could not be removed.
     """
     clear(member, None, reason)
+
+
+def _certificate(member: Session, days: int, reason: str) -> tuple[Credential, dict[str, str]]:
+    # Never the same user name twice: it would arm an old certificate again.
+    made = Credential("certificate", f"{NAME}:{_IN_A_PLAN if member.planning else secrets.token_hex(8)}")
+    _bind(member, made, read(member), reason)
+    certificate, key = client_certificate.issue(
+        member, NAME, made.name, seconds=days * _DAY, labels=_LABELS, reason=reason
+    )
+    return made, {"client-certificate-data": _encoded(certificate), "client-key-data": _encoded(key.reveal())}
+
+
+def _account_token(
+    member: Session, kind: str, days: int, stored: Kubeconfig, reason: str
+) -> tuple[Credential, dict[str, str]]:
+    # A name that follows from what it replaces is the same in a plan and in the run, and in the run after a killed one.
+    # A token is bound to the Secret's UID, so that a name that comes again does no harm.
+    digest = hashlib.sha256(credentials.encode(stored).encode()).hexdigest()[:10] if stored else "first"
+    made, standing = Credential(kind, f"{NAME}-{digest}"), read(member)
+    account = _own(member, SERVICE_ACCOUNT, NAME, NAMESPACE)
+    if account is None:
+        account = member.create(_manifest(SERVICE_ACCOUNT, automountServiceAccountToken=False), reason)
+    _bind(member, made, standing, reason)
+    return made, {"token": _token(member, account, made, days, standing, reason).reveal()}
 
 
 def _token(member: Session, account: Object, made: Credential, days: int, standing: Standing, reason: str) -> Secret:

@@ -86,3 +86,8 @@ def test_verified_is_silent() -> None:
 def test_errors_name_the_cluster() -> None:
     with pytest.raises(ConnectionOptionError, match=r"^one: the API server's address 'x' is no URL"):
         session({"host": "x"}, "one", Context())
+
+
+def test_a_kind_of_credential_is_no_secret() -> None:
+    assert secret_values({"credential": "token"}) == set()
+    assert secret_values({"credential": "hunter22"}) == {"hunter22"}

@@ -25,6 +25,9 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
     member_agent,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.agent import Settings, manifest
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.member_credential import (
+    CredentialOptions,
+)
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.result import Result
 
 from tests.unit.kube.test_connection import config
@@ -144,6 +147,21 @@ def test_a_kubeconfig_for_kubesphere_that_switches_tls_off_is_warned_of(
     assert [warning.startswith("one: in the kubeconfig that KubeSphere gets,") for warning in context.warnings] == [
         True
     ] * number
+
+
+def test_what_is_said_of_a_credential(calls: list[tuple[Any, ...]]) -> None:
+    how = {"credential": "token", "credential_days": 7, "renew_before_days": 2, "renew": True, "only_imported": True}
+    goal_of_member.GOAL.run({**PLAIN, **how, "host_cluster": HOST}, Context(cluster="one"))
+    wanted = calls[0][2]
+    assert wanted.direct.credential == CredentialOptions("token", 7, 2, True)
+    assert wanted.only_imported
+
+
+@pytest.mark.parametrize("how", [{"credential_days": 0}, {"credential_days": 40000}, {"renew_before_days": -1}])
+def test_days_that_are_none(calls: list[tuple[Any, ...]], how: dict[str, int]) -> None:
+    with pytest.raises(KubeError, match="credential_days is"):
+        goal_of_member.GOAL.run({**PLAIN, **how, "host_cluster": HOST}, Context(cluster="one"))
+    assert calls == []
 
 
 def test_without_a_wait(calls: list[tuple[Any, ...]]) -> None:

@@ -541,3 +541,21 @@ class TestTLS:
         assert peer
         assert peer["subject"] == ((("commonName", "jane"),),)
         assert session.redactor.text(client.key) == "***"
+
+
+class TestSubresources:
+    """Writes that are no create, patch or delete."""
+
+    def test_sent(self, server: Server) -> None:
+        server.script = [Reply(body={"status": {"x": 1}})]
+        session = connect(server)
+        assert session.act("POST", LIVE, "token", {"y": 2}, "because") == {"status": {"x": 1}}
+        assert server.seen[-1] == ("POST", f"{PATH}/token?fieldManager=kubesphere.multicluster")
+        [write] = session.journal
+        assert (write.verb, write.title, write.after) == ("create", "ConfigMap ns/a/token", {"y": 2})
+
+    def test_planned(self, server: Server) -> None:
+        session = connect(server, planning=True)
+        assert session.act("PUT", LIVE, "approval", {}, "because") == {}
+        assert server.seen == []
+        assert [(each.verb, each.title) for each in session.journal] == [("update", "ConfigMap ns/a/approval")]

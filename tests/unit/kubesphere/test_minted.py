@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube import wait as wait_module
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import KubeError, WaitTimeout
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import (
+    KubeError,
+    NotFound,
+    WaitTimeout,
+)
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.merge import merge
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import (
     CERTIFICATE_SIGNING_REQUEST,
@@ -27,7 +31,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from tests.unit.fakes import Clock, FakeSession, item
+from tests.unit.fakes import Clock, FakeSession, fail, item
 from tests.unit.kube.server import self_signed
 from tests.unit.kube.test_connection import config
 
@@ -193,6 +197,27 @@ def test_a_cluster_that_does_not_sign() -> None:
         mint(member, "certificate")
     assert "choose a token" in caught.value.hint
     assert f"CertificateSigningRequest {NAME}" not in member.names
+
+
+def test_a_cluster_that_denies() -> None:
+    member = Member()
+
+    def deny() -> Object:
+        conditions = [{"type": "Denied", "message": "not here"}]
+        return member.put({**member.at(CERTIFICATE_SIGNING_REQUEST, NAME), "status": {"conditions": conditions}})
+
+    member.answers[f"{CERTIFICATE_SIGNING_REQUEST.path(NAME)}/approval"] = deny
+    with pytest.raises(KubeError, match=r"was not issued \(Denied\): not here"):
+        mint(member, "certificate")
+    assert f"CertificateSigningRequest {NAME}" not in member.names
+
+
+def test_a_cluster_too_old_for_tokens_that_end() -> None:
+    member = Member()
+    member.answers[f"{SERVICE_ACCOUNT.path(NAME, NAMESPACE)}/token"] = lambda: fail(NotFound("404", status=404))
+    with pytest.raises(NotFound) as caught:
+        mint(member, "token")
+    assert "set kubesphere_credential to another kind" in caught.value.hint
 
 
 @pytest.mark.parametrize(

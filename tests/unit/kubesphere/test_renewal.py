@@ -32,6 +32,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
     problems,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.member_direct import (
+    Direct,
     DirectOptions,
     stored,
 )
@@ -207,6 +208,13 @@ class TestDecision:
         assert token_of(host) == "a-given-token"
         assert member.writes == []
 
+    def test_the_host_is_asked_by_no_credential_whether_it_reaches_the_member(self) -> None:
+        direct = Direct(host_of(), member_of(), "m", DirectOptions(WITH_PLUGIN, "", CredentialOptions("auto")))
+        asked = credentials.decode(direct.question()["kubeconfig"])
+        assert asked["users"][0]["user"] == {}
+        assert asked["clusters"][0]["cluster"] == WITH_PLUGIN["clusters"][0]["cluster"]
+        assert direct.problems() == []
+
     @pytest.mark.parametrize(
         ("kind", "tag", "words"),
         [
@@ -372,6 +380,23 @@ class TestPutBack:
         )
         assert host.at(CLUSTER, "m")["spec"] != before["spec"]
         assert len(member.secrets) == 2
+
+    def test_what_somebody_else_has_put_in_stays(self) -> None:
+        host, member, _before = self.broken()
+        request = host.request
+        patches: list[Any] = []
+
+        def overtaken(method: str, path: str, body: Object | None = None, **more: Any) -> Object:
+            answer = request(method, path, body, **more)
+            if method == "PATCH" and not patches:
+                patches.append(body)
+                store(host, "somebody-else-s")
+            return answer
+
+        host.request = overtaken  # type: ignore[method-assign]
+        with pytest.raises(WaitTimeout, match="could not be put back: somebody else has replaced it meanwhile"):
+            run(host, member, renew=True, timeout=1)
+        assert token_of(host) == "somebody-else-s"
 
     def test_a_change_that_is_refused_leaves_nothing(self) -> None:
         host, member, before = self.broken()
