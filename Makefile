@@ -9,7 +9,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare tools demo demo-clean test lint sanity unit oldest integration molecule bench build
+.PHONY: help prepare tools demo demo-clean test lint sanity unit oldest integration molecule bench torture build
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z][a-z -]*\):.*## \(.*\)/make \1\n        \2/p' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ lint sanity unit oldest build: tools ## One stage of make test
 
 integration molecule: prepare ## One stage of make test
 	@$(RUN)/python -m tests.check $@
+
+torture: prepare ## Kill, disturb and double runs wherever it can be done (half an hour); writes build/torture.json
+	$(RUN)/python -m tests.torture
 
 bench: prepare ## Measure against kubectl and kubernetes.core; writes build/bench.json
 	$(RUN)/python -m tests.benchmarks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -141,6 +142,11 @@ class Started:
         """End it and its workers at once, without a chance to clean up."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        # Ansible's workers lead sessions of their own. None is forked any more, but one may just have been.
+        while workers := _processes_with("RECORD_FILE", str(self._record)):
+            for pid in workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def end(self, timeout: float = 180) -> Run:
         """Wait for its end.
@@ -227,6 +233,16 @@ class Controller:
                 start_new_session=True,
             )
         return Started(process, record, output)
+
+
+def _processes_with(variable: str, value: str) -> list[int]:
+    """Processes that live and have an environment variable of this value."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{variable}={value}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
 
 
 def files_below(*folders: Path) -> Iterable[Path]:

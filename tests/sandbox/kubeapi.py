@@ -196,7 +196,7 @@ class KubeApi:
             "resourceVersion": resource_version,
             **query,
         }
-        connection = http.client.HTTPSConnection(*self._address, context=self._context, timeout=seconds + 30)
+        connection = self.connect(seconds + 30)
         try:
             connection.request("GET", f"{path}?{urllib.parse.urlencode(parameters)}", headers=self._headers)
             response = connection.getresponse()
@@ -212,11 +212,14 @@ class KubeApi:
         finally:
             connection.close()
 
+    def connect(self, timeout: float) -> http.client.HTTPSConnection:
+        """A connection of the caller's own, with the client certificate and without any header."""
+        return http.client.HTTPSConnection(*self._address, context=self._context, timeout=timeout)
+
     def _connection(self, timeout: float) -> http.client.HTTPSConnection:
         connection: http.client.HTTPSConnection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = http.client.HTTPSConnection(*self._address, context=self._context, timeout=timeout)
-            self._local.connection = connection
+            connection = self._local.connection = self.connect(timeout)
         return connection
 
 
