@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ..module_utils.kube.merge import plain_copy
 from ..module_utils.kubesphere import address, drift, preflight, unbind_batch
 
 
@@ -91,8 +92,8 @@ def unbind_problems(
 
 
 def planned(results: Sequence[Mapping[str, Any]], failure: Mapping[str, Any] | None = None) -> Any:
-    """What a run would do in one cluster; see drift.planned. A string from a cluster is never templated."""
-    return wrap_var(drift.planned(results, failure))
+    """What a run would do in one cluster; see drift.planned."""
+    return _fact(drift.planned(results, failure))
 
 
 def fleet_status(
@@ -114,7 +115,7 @@ def fleet_status(
     members = {name: own or name for name, own in expected.items()}
     absent = [name for name, state in states.items() if state == "absent"]
     found = drift.status(fleet["members"], fleet["leftovers"], host=host, members=members, absent=absent, plans=plans)
-    return wrap_var(found)
+    return _fact(found)
 
 
 def status_lines(found: Mapping[str, Any]) -> list[str]:
@@ -130,6 +131,11 @@ def status_fails(found: Mapping[str, Any], fail_on: str) -> bool:
 def proxy_url(written: Any) -> Any:
     """A proxy address with its port; one that no agent could dial stays as it is, to be refused with the reason."""
     return written if address.problems(written) else address.for_agent(written)
+
+
+def _fact(value: Any) -> Any:
+    """What may be kept as a fact: plain data, in which a string from a cluster is never templated."""
+    return wrap_var(plain_copy(value))
 
 
 def _cell(value: Any) -> str:

@@ -38,7 +38,9 @@ options:
     type: bool
     default: false
   renew_before_days:
-    description: Days before its end that a member's credential is a problem; with O(details).
+    description:
+      - Days before its end that a member's credential is a problem; with O(details).
+      - Of one that holds for less than twice as long, half of its time counts.
     type: int
     default: 30
 seealso:
@@ -239,6 +241,11 @@ members:
           type: int
           returned: always
           sample: 365
+        due:
+          description: Whether it is so close to its end that it is a problem. Never that of the host.
+          type: bool
+          returned: always
+          sample: false
     server:
       description: URL of the API server in that kubeconfig.
       type: str

@@ -15,7 +15,7 @@ def run(options: Options, context: Context) -> Result:
     """Say what the host knows of its members."""
     host = session(options, named(options, context), context)
     if options["details"]:
-        return Result(data=fleet_details.look(host, options["names"], expires_within=options["renew_before_days"]))
+        return Result(data=fleet_details.look(host, options["names"], before_days=options["renew_before_days"]))
     return Result(data={"members": fleet.members(host, options["names"], use=options["use"])})
 
 
@@ -27,7 +27,7 @@ GOAL = Goal(
         "names": {"type": "list", "elements": "str", "default": []},
         "use": {"type": "bool", "default": True},
         "details": {"type": "bool", "default": False},
-        "renew_before_days": {"type": "int", "default": fleet_details.EXPIRES_WITHIN},
+        "renew_before_days": {"type": "int", "default": fleet_details.BEFORE_DAYS},
     },
     run=run,
 )

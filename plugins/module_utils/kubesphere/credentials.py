@@ -32,6 +32,7 @@ else:
 
 Kubeconfig = dict[str, Any]
 
+_DAY = 86400.0
 _CREDENTIAL = ("token", "client-certificate-data", "client-key-data", "username", "password")
 _END_OF_TIME = 253402300800.0  # the year 10000; there is no date for what is later
 _KUBEKEY_NAME = "lb.kubesphere.local"  # an entry of the nodes' /etc/hosts, which pods do not see
@@ -155,6 +156,22 @@ def validity(config: Kubeconfig) -> tuple[float | None, float | None]:
         return _moment(certificate, "not_valid_before"), _moment(certificate, "not_valid_after")
     held = _claims(str(context.user.get("token") or ""))
     return _number(held.get("iat")), _number(held.get("exp"))
+
+
+def is_due(config: Kubeconfig, before_days: float, now: float) -> bool:
+    """Whether a credential is so close to its end that another is to take its place.
+
+    Args:
+        config: the kubeconfig.
+        before_days: days before its end. Of one that holds for less than twice as long, half of its time counts: a
+            cluster that issues for a day would otherwise have to issue at once.
+        now: seconds since 1970.
+    """
+    begin, end = validity(config)
+    if end is None:
+        return False
+    before = before_days * _DAY
+    return end - now < (before if begin is None else min(before, (end - begin) / 2))
 
 
 def claims(config: Kubeconfig) -> dict[str, Any]:

@@ -37,8 +37,8 @@ from .member_agent import ports
 from .names import CLUSTER, CLUSTER_CONFIGURATION, CONFIG, HOST_LABEL, INSTALLER, NAMESPACE
 from .releases import Release
 
-EXPIRES_WITHIN = 30
-"""Days before its end that a credential becomes a problem."""
+BEFORE_DAYS = 30
+"""Days before its end that a credential is a problem."""
 
 _RENEWED = ("Federated", "Ready", "KubeConfigCertExpiresInSevenDays")
 """Conditions that the cluster controller writes at each resync; tower writes the others when something happens."""
@@ -70,13 +70,13 @@ class Inside:
     problems: list[str] = field(default_factory=list)
 
 
-def look(host: Session, names: Sequence[str] = (), *, expires_within: int = EXPIRES_WITHIN) -> dict[str, Any]:
+def look(host: Session, names: Sequence[str] = (), *, before_days: int = BEFORE_DAYS) -> dict[str, Any]:
     """Everything that can be known of a fleet with the host's credential alone; no secrets.
 
     Args:
         host: the host. Members are read through its ks-apiserver.
         names: only these Clusters; all if empty.
-        expires_within: days before its end that a credential becomes a problem.
+        before_days: days before its end that a credential is a problem, see :func:`credentials.is_due`.
 
     Returns:
         ``members``, as :func:`fleet.members` and more of each, and ``leftovers`` of members that are gone.
@@ -84,7 +84,7 @@ def look(host: Session, names: Sequence[str] = (), *, expires_within: int = EXPI
     Raises:
         KubeError: the host cannot be read.
     """
-    closer = _Look(host, expires_within)
+    closer = _Look(host, before_days)
     wanted = list(names) or sorted(closer.clusters)
     with ThreadPoolExecutor(fleet.AT_ONCE) as pool:
         members = list(pool.map(closer.cluster, wanted))
@@ -94,9 +94,9 @@ def look(host: Session, names: Sequence[str] = (), *, expires_within: int = EXPI
 class _Look:
     """One call of :func:`look`: what the host says, once for all members."""
 
-    def __init__(self, host: Session, expires_within: int) -> None:
+    def __init__(self, host: Session, before_days: int) -> None:
         self.host = host
-        self.expires_within = expires_within
+        self.before_days = before_days
         self.clusters = {item["metadata"]["name"]: item for item in host.list(CLUSTER, missing_ok=True).items}
         self.config = kubesphere_config.read(host)
         self.standing = installed.read(host)
@@ -125,7 +125,7 @@ class _Look:
             "conditions": [self._condition(each) for each in (cluster.get("status") or {}).get("conditions") or []],
             "kubernetes_skew": _skew(str(found["kubernetes_version"]), self.kubernetes),
             "kubesphere_skew": _release_skew(release, self.release),
-            "credential": self._credential(kubeconfig),
+            "credential": self._credential(kubeconfig, found["cluster_role"] == "member"),
             "server": address.shown(kubeconfig["clusters"][0]["cluster"]["server"]) if kubeconfig else None,
             "ports": sorted(ports(cluster)),
             "ports_shared_with": self._sharing(name, cluster),
@@ -144,11 +144,9 @@ class _Look:
     def _learnt(self, connection: dict[str, Any]) -> credentials.Kubeconfig:
         """The kubeconfig of a Cluster, its secrets made known; empty if there is none that can be read."""
         kubeconfig = credentials.decode(str(connection.get("kubeconfig") or ""))
-        user = kubeconfig["users"][0]["user"] if kubeconfig else {}
-        for secret in (connection.get("kubeconfig"), connection.get("token")):
+        known = credentials.secrets(kubeconfig) if kubeconfig else []
+        for secret in (connection.get("kubeconfig"), connection.get("token"), *known):
             self.host.redactor.add(str(secret or ""))
-        for key in ("token", "client-key-data", "password"):
-            self.host.redactor.add(str(user.get(key) or ""))
         return kubeconfig
 
     def _inside(self, cluster: Object, found: dict[str, Any]) -> Inside:
@@ -205,15 +203,17 @@ class _Look:
     def _resync(self) -> float:
         return self.config.resync_period if self.config else 0.0
 
-    def _credential(self, kubeconfig: credentials.Kubeconfig) -> dict[str, Any]:
+    def _credential(self, kubeconfig: credentials.Kubeconfig, of_member: bool) -> dict[str, Any]:
         user = kubeconfig["users"][0]["user"] if kubeconfig else {}
         kinds = {"client-certificate-data": "certificate", "token": "token"}
         kind = next((kind for key, kind in kinds.items() if user.get(key)), "none")
         end = credentials.expiry(kubeconfig) if kind != "none" else None
         return {
             "kind": kind,
-            "expires": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end)) if end else None,
+            "expires": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(0.0, end))) if end else None,
             "days": int((end - self.now.timestamp()) // _DAY) if end else None,
+            # KubeSphere keeps the host's own kubeconfig as it was made, and does not need it.
+            "due": bool(end) and of_member and credentials.is_due(kubeconfig, self.before_days, self.now.timestamp()),
         }
 
     def _sharing(self, name: str, cluster: Object) -> list[str]:
@@ -278,7 +278,7 @@ class _Look:
 
     def _expiring(self, found: dict[str, Any]) -> list[str]:
         credential, renew = found["credential"], "give it a new one (playbook kubesphere.multicluster.renew)"
-        if credential["days"] is None or credential["days"] > self.expires_within:
+        if not credential["due"]:
             return []
         if found["connection"] == "agent":
             renew = "restart its Deployment kubesphere-system/cluster-agent, and tower makes a new one"

@@ -199,15 +199,8 @@ class Minted:
         self._beside = standing.beside(credential)
         if self.options.renew:
             return "its credential is to be renewed"
-        return "its credential is about to expire" if self._is_due(stored) else ""
-
-    def _is_due(self, stored: Kubeconfig) -> bool:
-        begin, end = credentials.validity(stored)
-        if end is None:
-            return False
-        # A cluster that issues for a day would otherwise have one made at each run.
-        before = self.options.renew_before_days * _DAY
-        return end - time.time() < (before if begin is None else min(before, (end - begin) / 2))
+        due = credentials.is_due(stored, self.options.renew_before_days, time.time())
+        return "its credential is about to expire" if due else ""
 
 
 Credential = Union[Given, Minted]

@@ -355,7 +355,7 @@ def test_member_info(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         fleet_details,
         "look",
-        lambda host, names, *, expires_within: {"members": [host.cluster, *names, expires_within]},
+        lambda host, names, *, before_days: {"members": [host.cluster, *names, before_days]},
     )
     options = {**HOST, "cluster_name": "main", "names": ["a"], "use": False, "details": False, "renew_before_days": 7}
     result = member_info.GOAL.run(options, Context())

@@ -145,7 +145,7 @@ def test_a_member_by_direct_connection() -> None:
         }
     ]
     assert (found["kubernetes_skew"], found["kubesphere_skew"], found["server"]) == (0, "same", SERVER)
-    assert found["credential"] == {"kind": "token", "expires": None, "days": None}
+    assert found["credential"] == {"kind": "token", "expires": None, "days": None, "due": False}
     assert (found["ports"], found["ports_shared_with"], found["deleted"]) == ([], [], None)
     assert found["components"] == {"core": "enabled", "monitoring": "enabled", "multicluster": "enabled"}
     assert host.writes == []
@@ -290,7 +290,14 @@ def test_credentials_that_expire(end: str, days: int, words: str | None) -> None
     found = one(host)
     assert (found["credential"]["kind"], found["credential"]["days"]) == ("token", days)
     assert [text.startswith(words or "nothing") for text in found["problems"]] == ([True] if words else [])
-    assert one(host, expires_within=-2)["problems"] == []
+    assert one(host, before_days=-2)["problems"] == []
+
+
+def test_the_host_s_own_credential_is_never_due() -> None:
+    host = Host()
+    host.at(CLUSTER, "host")["spec"]["connection"]["kubeconfig"] = kubeconfig(token=token("2026-11-21"))
+    found = one(host, "host")
+    assert (found["credential"]["days"], found["credential"]["due"], found["problems"]) == (-1, False, [])
 
 
 def test_the_hint_for_an_agent_is_another() -> None:
