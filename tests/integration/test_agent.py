@@ -195,7 +195,7 @@ def test_agents_follow_the_proxy_address(
     port = host.api.get(f"{SYSTEM}/services/tower")["spec"]["ports"][0]["nodePort"]
     address = f"http://{host.address}:{port}"
     wanted = standing.with_host(kubesphere_proxy_address=address)
-    run = controller.playbook("site", wanted)
+    run = controller.playbook("renew", wanted)
     assert run.status == 0, run.output
     assert (
         f"patch Deployment kubesphere-system/cluster-agent on member-1: the proxy address is {address} now, no longer "

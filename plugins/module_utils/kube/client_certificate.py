@@ -9,6 +9,7 @@ The key is made here and never leaves this process but in the kubeconfig; the cl
 from __future__ import annotations
 
 import base64
+import calendar
 import contextlib
 import time
 from collections.abc import Mapping
@@ -33,6 +34,7 @@ SIGNER = "kubernetes.io/kube-apiserver-client"
 
 _ISSUED = 30.0  # seconds that the controller manager may take
 _LOOK = 0.5
+_ANOTHERS = 10  # seconds after which a request is not one that another run waits for
 
 
 def issue(
@@ -57,6 +59,8 @@ def issue(
     key, request = (Secret(""), "") if session.planning else _request(session.cluster, common_name)
     session.redactor.add(key)
     former = session.find(CERTIFICATE_SIGNING_REQUEST, name)
+    if former is not None and not session.planning:
+        former = _left(session, former)
     if former is not None:
         session.delete(former, "an earlier run has left it")
     made = session.create(_manifest(name, request, seconds, labels), reason)
@@ -81,6 +85,25 @@ def _request(cluster: str, common_name: str) -> tuple[Secret, str]:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
     return Secret(pem), base64.b64encode(request.public_bytes(serialization.Encoding.PEM)).decode()
+
+
+def _left(session: Session, former: Object) -> Object | None:
+    """A request that nobody waits for any more; None once it is gone. Another run's is let be."""
+
+    def evaluate(now: Object | None) -> Outcome[Object | None]:
+        created = str((now or {}).get("metadata", {}).get("creationTimestamp") or "")
+        if not created or not session.server_time or _seconds(session.server_time) - _seconds(created) > _ANOTHERS:
+            return Done(now)
+        return Pending("it was made some seconds ago", "Run this again when the other run has ended.", _LOOK)
+
+    name = former["metadata"]["name"]
+    goal = f"another run has done with {CERTIFICATE_SIGNING_REQUEST.title(name)}"
+    target = Target(CERTIFICATE_SIGNING_REQUEST, name)
+    return wait(session, target, evaluate, goal=goal, timeout=_ISSUED, start=former)
+
+
+def _seconds(moment: str) -> int:
+    return calendar.timegm(time.strptime(moment, "%Y-%m-%dT%H:%M:%SZ"))
 
 
 def _manifest(name: str, request: str, seconds: int, labels: Mapping[str, str]) -> Object:

@@ -167,9 +167,9 @@ class Minted:
         ]
 
     def discard(self, stored: Kubeconfig) -> None:
-        """Revoke what was made in vain."""
-        if self.reason:
-            minted.clear(self.member, minted.recognise(stored), "it is not used")
+        """Revoke what was made in vain, unless the Cluster has it."""
+        if self._credential is not None and self._credential != minted.recognise(stored):
+            minted.revoke(self.member, self._credential, "it is not used")
 
     def clear(self, stored: Kubeconfig) -> None:
         """Revoke every other one of ours than the Cluster has now."""

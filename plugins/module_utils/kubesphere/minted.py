@@ -11,6 +11,7 @@ kubeconfig has is read from the kubeconfig.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -141,13 +142,17 @@ def mint(
     Raises:
         KubeError: it could not be made.
     """
+    made = _new(member, kind, stored)
     try:
         if kind == "certificate":
-            made, user = _certificate(member, days, reason)
+            user = _certificate(member, made, days, reason)
         else:
-            made, user = _account_token(member, kind, days, stored, reason)
-    except NotFound as error:  # TokenRequest and these requests are younger than the oldest Kubernetes
-        error.hint = f"It may be that this cluster makes no {kind}: set kubesphere_credential to another kind."
+            user = _account_token(member, made, days, reason)
+    except KubeError as error:
+        with contextlib.suppress(KubeError):  # the next run finds it
+            revoke(member, made, "it could not be made")
+        if isinstance(error, NotFound):  # TokenRequest and these requests are younger than the oldest Kubernetes
+            error.hint = f"It may be that this cluster makes no {kind}: set kubesphere_credential to another kind."
         raise
     config = {**given, "users": [{"name": given["users"][0]["name"], "user": {} if member.planning else user}]}
     member.redactor.add(credentials.encode(config))
@@ -177,6 +182,29 @@ def clear(member: Session, keep: Credential | None, reason: str) -> None:
         member.delete(each, reason)
 
 
+def revoke(member: Session, credential: Credential, reason: str) -> None:
+    """Revoke one of ours and nothing else: another run may be at work.
+
+    Raises:
+        KubeError: it could not be removed.
+    """
+    standing = read(member)
+    if not standing.beside(credential):
+        clear(member, None, reason)
+        return
+    own = [each for each in standing.secrets if _name(each) == credential.name]
+    last = len(own) == len(standing.secrets)
+    account = _own(member, SERVICE_ACCOUNT, NAME, NAMESPACE) if last and credential.kind != "certificate" else None
+    for each in filter(None, (*own, account)):
+        member.delete(each, reason)
+    if last or credential.kind == "certificate":
+
+        def without_it(subjects: list[Object]) -> list[Object]:
+            return [each for each in subjects if each != credential.subject]
+
+        _write_subjects(member, without_it, standing.binding, reason)
+
+
 def remove(member: Session, reason: str = "nothing uses it any more") -> None:
     """Remove everything of ours from a member.
 
@@ -186,28 +214,30 @@ def remove(member: Session, reason: str = "nothing uses it any more") -> None:
     clear(member, None, reason)
 
 
-def _certificate(member: Session, days: int, reason: str) -> tuple[Credential, dict[str, str]]:
-    # Never the same user name twice: it would arm an old certificate again.
-    made = Credential("certificate", f"{NAME}:{_IN_A_PLAN if member.planning else secrets.token_hex(8)}")
-    _bind(member, made, read(member), reason)
-    certificate, key = client_certificate.issue(
-        member, NAME, made.name, seconds=days * _DAY, labels=_LABELS, reason=reason
-    )
-    return made, {"client-certificate-data": _encoded(certificate), "client-key-data": _encoded(key.reveal())}
-
-
-def _account_token(
-    member: Session, kind: str, days: int, stored: Kubeconfig, reason: str
-) -> tuple[Credential, dict[str, str]]:
+def _new(member: Session, kind: str, stored: Kubeconfig) -> Credential:
+    if kind == "certificate":
+        # Never the same user name twice: it would arm an old certificate again.
+        return Credential(kind, f"{NAME}:{_IN_A_PLAN if member.planning else secrets.token_hex(8)}")
     # A name that follows from what it replaces is the same in a plan and in the run, and in the run after a killed one.
     # A token is bound to the Secret's UID, so that a name that comes again does no harm.
     digest = hashlib.sha256(credentials.encode(stored).encode()).hexdigest()[:10] if stored else "first"
-    made, standing = Credential(kind, f"{NAME}-{digest}"), read(member)
+    return Credential(kind, f"{NAME}-{digest}")
+
+
+def _certificate(member: Session, made: Credential, days: int, reason: str) -> dict[str, str]:
+    _bind(member, made, read(member), reason)
+    seconds = days * _DAY
+    certificate, key = client_certificate.issue(member, NAME, made.name, seconds=seconds, labels=_LABELS, reason=reason)
+    return {"client-certificate-data": _encoded(certificate), "client-key-data": _encoded(key.reveal())}
+
+
+def _account_token(member: Session, made: Credential, days: int, reason: str) -> dict[str, str]:
+    standing = read(member)
     account = _own(member, SERVICE_ACCOUNT, NAME, NAMESPACE)
     if account is None:
         account = member.create(_manifest(SERVICE_ACCOUNT, automountServiceAccountToken=False), reason)
     _bind(member, made, standing, reason)
-    return made, {"token": _token(member, account, made, days, standing, reason).reveal()}
+    return {"token": _token(member, account, made, days, standing, reason).reveal()}
 
 
 def _token(member: Session, account: Object, made: Credential, days: int, standing: Standing, reason: str) -> Secret:

@@ -190,13 +190,39 @@ def test_a_request_that_was_left_is_replaced() -> None:
     assert minted.recognise(mint(Member(left), "certificate")[0])
 
 
+def test_a_request_that_another_run_waits_for_is_let_be(clock: Clock) -> None:
+    labels = {"app.kubernetes.io/managed-by": "kubesphere.multicluster"}
+    metadata = {"labels": labels, "creationTimestamp": "2026-01-01T00:00:00Z"}
+    member = Member(merge(item(CERTIFICATE_SIGNING_REQUEST, NAME), {"metadata": metadata}))
+    member.server_time = "2026-01-01T00:00:02Z"
+    clock.on_sleep = lambda: member.objects.pop(CERTIFICATE_SIGNING_REQUEST.path(NAME), None)
+    mint(member, "certificate")
+    assert [each.reason for each in member.journal if each.verb == "delete"] == ["it has done its work"]
+    assert clock.now > 0
+
+
+@pytest.mark.parametrize("kind", minted.KINDS)
+@pytest.mark.parametrize("other", minted.KINDS)
+def test_what_is_revoked_alone_leaves_another_runs(kind: str, other: str) -> None:
+    member = Member()
+    former, _old = mint(member, "token_secret")
+    _made, theirs = mint(member, other, former)
+    _made, mine = mint(member, kind, config(user={"token": "x"}))
+    minted.revoke(member, mine, "in vain")
+    standing = minted.read(member)
+    assert standing.holds(theirs)
+    assert not standing.holds(mine)
+    minted.clear(member, theirs, "done")
+    assert (f"ServiceAccount {NAME}" in member.names) == (other != "certificate")
+
+
 def test_a_cluster_that_does_not_sign() -> None:
     member = Member()
     member.signs = False
     with pytest.raises(WaitTimeout, match="its controller manager has not signed it") as caught:
         mint(member, "certificate")
     assert "choose a token" in caught.value.hint
-    assert f"CertificateSigningRequest {NAME}" not in member.names
+    assert member.names == set()
 
 
 def test_a_cluster_that_denies() -> None:
