@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -351,9 +352,41 @@ def test_user_with_too_few_rights(controller: Controller, fleet: Fleet, clusters
 
     eventually(may_read, "the role to be in force", 20)
     assert problem(controller, wanted, clusters) == (
-        "the kubeconfig's user may not do everything on this cluster, which an installation of KubeSphere takes: use "
-        "one that is bound to cluster-admin"
+        "the kubeconfig's user may not create customresourcedefinitions, create clusterroles, escalate clusterroles, "
+        "create clusterrolebindings, bind clusterroles, create serviceaccounts, create deployments, create "
+        "clusterconfigurations, which an installation of KubeSphere takes: use one that is bound to "
+        "cluster-admin, or to what docs/rbac of the collection grants"
     )
+
+
+# TLS
+
+
+@pytest.mark.parametrize("connection", ["local", "bastion"])
+def test_tls_that_is_switched_off_cannot_be_missed(
+    controller: Controller, fleet: Fleet, clusters: Clusters, folder: Path, connection: str
+) -> None:
+    """In the preflight and with each later task, failed ones too; for the play's own way and for KubeSphere's."""
+
+    def switch_off(content: dict[str, Any]) -> None:
+        content["clusters"][0]["cluster"] = {
+            "server": clusters["member-1"].server,
+            "insecure-skip-tls-verify": True,
+        }
+
+    path = changed_kubeconfig(clusters["member-1"], folder, switch_off)
+    wanted = fleet.with_member("member-1", kubesphere_kubeconfig=path)
+    if connection == "bastion":
+        wanted = wanted.with_all(ansible_connection="bastion", ansible_python_interpreter=sys.executable)
+    looked = controller.playbook("preflight", wanted, "--limit", "host,member-1")
+    assert looked.status == 0, looked.output
+    failed = refused(controller, "import", wanted, clusters, "--limit", "member-1")
+    for run in (looked, failed):
+        said = " ".join(run.output.replace("[WARNING]: ", "").split())
+        assert run.output.count("[WARNING]: member-1: ") >= 2, run.output
+        assert "member-1: the API server's certificate is not verified, so whoever is in between" in said
+        assert "member-1: in the kubeconfig that KubeSphere gets, insecure-skip-tls-verify is true" in said
+        assert "[WARNING]: host" not in run.output
 
 
 # Clusters

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..kube.jobs import MANAGED_BY
 from ..kube.merge import patch_between
 from ..kube.resources import NETWORK_POLICY, Object
-from ..kube.session import FIELD_MANAGER, Session
-from .names import FEDERATION_NAMESPACE, NAMESPACE, TOWER
+from ..kube.session import Session
+from .names import FEDERATION_NAMESPACE, MANAGED_BY, NAMESPACE, OWNER, TOWER
 from .refusals import Refused
 
 NAME = "kubesphere-multicluster-tower"
@@ -41,11 +40,11 @@ def ensure(host: Session, wanted: bool) -> None:
         if wanted:
             host.create(manifest(), "only KubeSphere is to reach the members through tower")
         return
-    if (live["metadata"].get("labels") or {}).get(MANAGED_BY) != FIELD_MANAGER:
+    if (live["metadata"].get("labels") or {}).get(MANAGED_BY) != OWNER:
         if not wanted:
             return
         raise Refused(
-            f"{NETWORK_POLICY.title(NAME, NAMESPACE)} is not ours: its label {MANAGED_BY} is not {FIELD_MANAGER}",
+            f"{NETWORK_POLICY.title(NAME, NAMESPACE)} is not ours: its label {MANAGED_BY} is not {OWNER}",
             host.cluster,
             "Rename or remove it, or set kubesphere_proxy_network_policy to false.",
         )
@@ -60,7 +59,7 @@ def manifest() -> Object:
     return {
         "apiVersion": NETWORK_POLICY.api_version,
         "kind": NETWORK_POLICY.kind,
-        "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": {MANAGED_BY: FIELD_MANAGER}},
+        "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": {MANAGED_BY: OWNER}},
         "spec": _spec(),
     }
 

@@ -22,6 +22,24 @@ from .releases import Release, UnknownRelease
 
 _DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 
+_RBAC = "rbac.authorization.k8s.io"
+_INSTALLATION_TAKES = (
+    {"verb": "create", "group": "apiextensions.k8s.io", "resource": "customresourcedefinitions"},
+    {"verb": "create", "group": _RBAC, "resource": "clusterroles"},
+    {"verb": "escalate", "group": _RBAC, "resource": "clusterroles"},
+    {"verb": "create", "group": _RBAC, "resource": "clusterrolebindings"},
+    {"verb": "bind", "group": _RBAC, "resource": "clusterroles", "name": INSTALLER},
+    {"verb": "create", "group": "", "resource": "serviceaccounts", "namespace": NAMESPACE},
+    {"verb": "create", "group": "apps", "resource": "deployments", "namespace": NAMESPACE},
+    {
+        "verb": "create",
+        "group": CLUSTER_CONFIGURATION.group,
+        "resource": CLUSTER_CONFIGURATION.plural,
+        "namespace": NAMESPACE,
+    },
+)
+"""What tells most of what docs/rbac grants for an installation; asked for where not simply everything is allowed."""
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -240,22 +258,32 @@ def _role_problems(standing: Installed, expected: Expected) -> list[str]:
 
 
 def _permission_problems(session: Session) -> list[str]:
-    """An installation creates definitions, roles and whatever they allow: that takes all rights."""
+    """An installation gives ks-installer all rights, which takes them, or the right to give what one has not."""
+    try:
+        if _allowed(session, verb="*", group="*", resource="*"):
+            return []
+        lacking = [
+            f"{attributes['verb']} {attributes['resource']}"
+            for attributes in _INSTALLATION_TAKES
+            if not _allowed(session, **attributes)
+        ]
+    except KubeError as error:
+        return [f"{error.message}. {error.hint}".strip()]
+    if not lacking:
+        return []
+    return [
+        f"the kubeconfig's user may not {', '.join(lacking)}, which an installation of KubeSphere takes: use one "
+        "that is bound to cluster-admin, or to what docs/rbac of the collection grants"
+    ]
+
+
+def _allowed(session: Session, **attributes: str) -> bool:
     review = {
         "apiVersion": SELF_SUBJECT_ACCESS_REVIEW.api_version,
         "kind": SELF_SUBJECT_ACCESS_REVIEW.kind,
-        "spec": {"resourceAttributes": {"verb": "*", "group": "*", "resource": "*"}},
+        "spec": {"resourceAttributes": attributes},
     }
-    try:
-        allowed = (session.review(SELF_SUBJECT_ACCESS_REVIEW, review).get("status") or {}).get("allowed")
-    except KubeError as error:
-        return [f"{error.message}. {error.hint}".strip()]
-    if allowed:
-        return []
-    return [
-        "the kubeconfig's user may not do everything on this cluster, which an installation of KubeSphere takes: "
-        "use one that is bound to cluster-admin"
-    ]
+    return bool((session.review(SELF_SUBJECT_ACCESS_REVIEW, review).get("status") or {}).get("allowed"))
 
 
 def _split(configurations: Iterable[Object]) -> tuple[Object | None, list[Object]]:

@@ -228,9 +228,17 @@ class TestLook:
     def test_a_user_who_may_not_do_it(self) -> None:
         _seen, problems = look(cluster(default("x"), allowed=False), expected())
         assert problems == [
-            "the kubeconfig's user may not do everything on this cluster, which an installation of KubeSphere takes: "
-            "use one that is bound to cluster-admin"
+            "the kubeconfig's user may not create customresourcedefinitions, create clusterroles, escalate "
+            "clusterroles, create clusterrolebindings, bind clusterroles, create serviceaccounts, create deployments, "
+            "create clusterconfigurations, which an installation of KubeSphere takes: use one that is bound to "
+            "cluster-admin, or to what docs/rbac of the collection grants"
         ]
+
+    def test_a_user_who_may_do_just_what_it_takes(self) -> None:
+        session = cluster(default("x"))
+        answers = iter([False, *[True] * 8])
+        session.answers[REVIEW] = lambda: {"status": {"allowed": next(answers)}}
+        assert look(session, expected())[1] == []
 
     def test_a_question_that_is_refused(self) -> None:
         session = cluster(default("x"))
