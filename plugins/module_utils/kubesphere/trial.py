@@ -17,7 +17,7 @@ from .credentials import Kubeconfig
 from .refusals import Refused
 
 _ONE_TRY = 5.0  # seconds for an address that may be one for the host's pods alone
-_FRESH = 15.0  # seconds until every API server of a member has heard of a new credential
+_FRESH = 10.0  # seconds until every API server of a member has heard of a new credential
 _LOOK = 0.2
 
 
