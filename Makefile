@@ -36,7 +36,7 @@ demo: prepare ## One host and three members as real clusters, installed and impo
 demo-clean: tools ## Take the demo's clusters down
 	@$(RUN)/python -m tests.sandbox down
 
-test: prepare ## Everything: lint, sanity, unit, oldest, integration, molecule, build
+test: prepare ## Everything: lint, sanity, unit, oldest, integration, a sample of torture, molecule, build
 	@$(RUN)/python -m tests.check
 
 lint sanity unit oldest build: tools ## One stage of make test

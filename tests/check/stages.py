@@ -50,6 +50,11 @@ def integration() -> list[Result]:
     return run_pytest("integration", ["tests/integration"], MAIN, timeout=timeout)
 
 
+def torture() -> list[Result]:
+    """A sample of what `make torture` does: runs on real API servers that are killed and disturbed."""
+    return run_pytest("torture", ["tests/torture"], MAIN, timeout=900)
+
+
 def molecule() -> list[Result]:
     """Every molecule scenario, each from creation to destruction."""
     return [_scenario(file.parent.name) for file in sorted(ROOT.glob("molecule/*/molecule.yml"))]
@@ -90,6 +95,6 @@ def run_pytest(stage: str, tests: list[str], venv: Environment, timeout: float) 
 
 
 STAGES: dict[str, Callable[[], list[Result]]] = {
-    stage.__name__: stage for stage in (lint, sanity, unit, oldest, integration, molecule, build)
+    stage.__name__: stage for stage in (lint, sanity, unit, oldest, integration, torture, molecule, build)
 }
 """All stages by name. A new one is a function that returns results, added here, and its target in the Makefile."""

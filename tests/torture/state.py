@@ -40,6 +40,7 @@ _SECRET = re.compile(r"token|jwtSecret|kubeconfig|.*password", re.IGNORECASE)
 _STATUS = ("conditions", "core", "clusterRole", "kubernetesVersion", "nodeCount", "readyReplicas", "loadBalancer")
 _MADE_UP = (
     (re.compile(r"-token-[a-z0-9]{5}$"), "-token-*"),
+    (re.compile(r"\b(kubesphere-multicluster[-:])[0-9a-f]{8,}"), r"\1*"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*"), "<time>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<token>"),
     (re.compile(r"\b10\.96\.\d+\.\d+\b"), "<cluster address>"),
@@ -63,7 +64,9 @@ def of(api: KubeApi) -> State:
             if metadata.get("namespace") in _KUBERNETES_OWN or metadata["name"].startswith("system:"):
                 continue
             key = "/".join(filter(None, (resource, metadata.get("namespace"), _text(metadata["name"]))))
-            found[key] = _object(item)
+            # Two that differ by what is drawn are two all the same.
+            same = sum(1 for each in found if each.partition(" ")[0] == key)
+            found[f"{key} ({same + 1})" if same else key] = _object(item)
     return found
 
 

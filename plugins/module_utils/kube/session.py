@@ -26,6 +26,7 @@ from .errors import Conflict, ConnectionOptionError, Gone, KubeError, NotFound, 
 from .merge import merge_patch
 from .resources import Kind, Object, of
 from .secret import Redactor
+from .writers import who_changed
 
 try:
     import urllib3
@@ -316,14 +317,19 @@ class Session:
             answer = self._planned[path] = after
         else:
             guard = {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]}} if guarded else {}
-            answer = self.request(
-                "PATCH",
-                path,
-                merge_patch(changes, guard),
-                query={"fieldManager": FIELD_MANAGER},
-                content_type=MERGE_PATCH,
-                what=f"change {title}",
-            )
+            try:
+                answer = self.request(
+                    "PATCH",
+                    path,
+                    merge_patch(changes, guard),
+                    query={"fieldManager": FIELD_MANAGER},
+                    content_type=MERGE_PATCH,
+                    what=f"change {title}",
+                )
+            except Conflict as error:
+                with contextlib.suppress(KubeError):
+                    error.hint = who_changed(live, self.get(kind, name, namespace))
+                raise
         # What was asked for, not what came back: so a plan and the run show the same.
         self.journal.append(Write("patch", title, live, after, reason))
         return answer

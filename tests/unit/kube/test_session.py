@@ -330,6 +330,21 @@ class TestWriting:
         assert [method for method, dummy in server.seen] == ["GET", "POST", "GET", "PATCH"]
         assert server.requests[-1].body == {"data": {"x": "2"}}
 
+    def test_a_conflict_tells_who_was_quicker(self, server: Server) -> None:
+        owned = {"manager": "kubectl-edit", "fieldsV1": {"f:data": {"f:y": {}}}}
+        metadata = {**LIVE["metadata"], "managedFields": [owned]}
+        now = {**LIVE, "metadata": metadata, "data": {**LIVE["data"], "y": "3"}}
+        server.script = [status(409), Reply(body=now)]
+        with pytest.raises(Conflict) as raised:
+            connect(server).patch(LIVE, {"data": {"x": "2"}}, guarded=True)
+        assert raised.value.hint == "kubectl-edit has changed data.y meanwhile. Run this again."
+
+    def test_a_conflict_tells_of_itself_where_nobody_can_look(self, server: Server) -> None:
+        server.script = [status(409), status(403)]
+        with pytest.raises(Conflict) as raised:
+            connect(server).patch(LIVE, {"data": {"x": "2"}}, guarded=True)
+        assert raised.value.hint == ""
+
     def test_a_conflict_is_tried_again_a_few_times(self) -> None:
         seen: list[int] = []
 
