@@ -305,6 +305,7 @@ leftovers:
   description:
     - Objects on the host that KubeSphere has made for Clusters which are gone.
     - The webhook of Clusters is one of them if an unbind that was killed has left it without its rules.
+    - Null if they could not be read, which is among the problems of the host.
   returned: with O(details)
   type: list
   elements: dict

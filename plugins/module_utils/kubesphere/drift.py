@@ -46,7 +46,7 @@ def planned(results: Sequence[Mapping[str, Any]], failure: Mapping[str, Any] | N
 
 def status(
     clusters: Sequence[Data],
-    leftovers: Sequence[Data],
+    leftovers: Sequence[Data] | None,
     *,
     host: str,
     members: Mapping[str, str],
@@ -89,7 +89,7 @@ def status(
         drift.append(_item(name, "the inventory does not know it, and the host has imported it"))
     for name in sorted(known & unwanted):
         drift.append(_item(called[name], "it is imported, and its kubesphere_member_state is absent"))
-    drift += [_item(each["member"] or host, _left(each)) for each in leftovers]
+    drift += [_item(each["member"] or host, _left(each)) for each in leftovers or ()]
     verdict = VERDICTS[2] if problems else VERDICTS[1] if drift else VERDICTS[0]
     unplanned = [name for name in (host, *members) if not plans.get(name) and members.get(name) not in unwanted]
     return {"verdict": verdict, "drift": drift, "problems": problems, "unplanned": unplanned}

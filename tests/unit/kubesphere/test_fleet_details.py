@@ -159,6 +159,18 @@ def test_all_of_them_with_what_is_left_of_others() -> None:
     assert (host["cluster_role"], host["works"], host["problems"]) == ("host", True, [])
 
 
+def test_leftovers_that_may_not_be_read_are_a_problem_of_the_host() -> None:
+    def refuse() -> Any:
+        raise Forbidden("Failed to list secrets of kube-federation-system: 403", "h", status=403)
+
+    host = Host()
+    host.answers["/api/v1/namespaces/kube-federation-system/secrets"] = refuse
+    found = look(host)
+    assert found["leftovers"] is None
+    [problem] = found["members"][0]["problems"]
+    assert problem.startswith("what is left of former members is not known: Failed to list secrets")
+
+
 def test_one_that_the_host_does_not_know() -> None:
     found = one(Host(), "stranger")
     assert (found["known"], found["problems"]) == (False, [found["problem"]])
