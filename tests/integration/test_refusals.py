@@ -532,10 +532,14 @@ def test_roles_are_not_exchanged(controller: Controller, standing: Fleet, cluste
 
 def test_downgrade(controller: Controller, standing: Fleet, clusters: Clusters) -> None:
     run = refused(controller, "site", standing.with_all(kubesphere_release="v3.3.2"), clusters)
-    assert run.failures["host"] == (
-        "host: KubeSphere v3.4.1 stands here; there is no way back to v3.3.2. "
-        "Set the release to v3.4.1 or to a later one."
-    )
+    text = "KubeSphere v3.4.1 stands here; there is no way back to v3.3.2. Set the release to v3.4.1 or to a later one."
+    listed = "\n".join(f"- {name}: {text}" for name in ("host", *standing.members))
+    assert list(run.failures.values()) == [
+        f"Nothing was written. {1 + len(standing.members)} problems found:\n{listed}"
+    ]
+    # Also where nobody looks before.
+    run = refused(controller, "install", standing.with_all(kubesphere_release="v3.3.2"), clusters)
+    assert run.failures["host"] == f"host: {text}"
 
 
 def test_member_that_is_imported_under_another_name(

@@ -81,10 +81,16 @@ def test_release_is_not_skipped(controller: Controller, pair: Fleet, two: Cluste
     record = Audit(two.values())
     run = controller.playbook("site", pair.with_all(kubesphere_release="v3.4.1"))
     assert run.status == 2, run.output
-    assert run.failures["host"] == (
-        "host: KubeSphere v3.2.1 cannot be upgraded to v3.4.1 in one step. "
+    text = (
+        "KubeSphere v3.2.1 cannot be upgraded to v3.4.1 in one step. "
         "Upgrade to v3.3.2 first; the whole way is v3.3.2 → v3.4.1."
     )
+    assert list(run.failures.values()) == [
+        f"Nothing was written. 2 problems found:\n- host: {text}\n- member-1: {text}"
+    ]
+    # Also where nobody looks before.
+    run = controller.playbook("install", pair.with_all(kubesphere_release="v3.4.1"))
+    assert run.failures["host"] == f"host: {text}"
     assert record.writes() == {}
 
 

@@ -300,6 +300,8 @@ def _why(live: Object, wanted: Object) -> str:
         return f"the proxy address is {new.get('--proxy-server')} now, no longer {old.get('--proxy-server')}"
     if old.get("--token") != new.get("--token"):
         return "its token is not the Cluster's"
+    if _image(live) != _image(wanted):
+        return f"its image is {_image(wanted)} now, no longer {_image(live)}"
     return "the inventory says so"
 
 
@@ -357,12 +359,17 @@ def _is_agent(given: Any) -> bool:
 
 
 def _flags(deployment: Object) -> dict[str, str]:
+    words = [str(word) for word in _container_of(deployment).get("command") or []]
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def _image(deployment: Object) -> str:
+    return str(_container_of(deployment).get("image") or "")
+
+
+def _container_of(deployment: Object) -> Mapping[str, Any]:
     pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
-    for container in pod.get("containers") or []:
-        if container.get("name") == _CONTAINER:
-            words = [str(word) for word in container.get("command") or []]
-            return dict(word.split("=", 1) for word in words if "=" in word)
-    return {}
+    return next((each for each in pod.get("containers") or [] if each.get("name") == _CONTAINER), {})
 
 
 def _without_nulls(value: Any) -> Any:

@@ -19,7 +19,7 @@ from ..kube.resources import CUSTOM_RESOURCE_DEFINITION, DEPLOYMENT, Object, of
 from ..kube.secret import Secret
 from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, silent, wait
-from . import configuration, installed, installer, jwt, kubesphere_config, releases, result
+from . import configuration, installed, installer, jwt, kubesphere_config, releases, result, upgrade
 from .configuration import DEFAULT_HOST_CLUSTER_NAME
 from .installed import InstallationFailed, Installed
 from .names import CLUSTER_CONFIGURATION, FAILED_RUN, INSTALLER, NAMESPACE
@@ -393,26 +393,9 @@ class _Installation:
     def _is_upgrade(self, found: Installed) -> bool:
         if not found.release or found.release == self.release.tag:
             return False
-        cluster, now = self.session.cluster, found.release
-        if now not in releases.RELEASES:
-            raise Refused(
-                f"KubeSphere {now} stands here, which this collection does not know",
-                cluster,
-                f"Upgrade it by hand to one of {', '.join(releases.RELEASES)} first.",
-            )
-        path = releases.upgrade_path(releases.find(now), self.release)
-        if path is None:
-            raise Refused(
-                f"KubeSphere {now} stands here; there is no way back to {self.release.tag}",
-                cluster,
-                f"Set the release to {now} or to a later one.",
-            )
-        if len(path) > 1:
-            raise Refused(
-                f"KubeSphere {now} cannot be upgraded to {self.release.tag} in one step",
-                cluster,
-                f"Upgrade to {path[0].tag} first; the whole way is {' → '.join(each.tag for each in path)}.",
-            )
+        refusal = upgrade.refusal(found.release, self.release)
+        if refusal:
+            raise Refused(refusal[0], self.session.cluster, refusal[1])
         self._refuse_before_host()
         return True
 

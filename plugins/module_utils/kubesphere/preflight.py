@@ -14,7 +14,7 @@ from ..kube.errors import KubeError
 from ..kube.resources import NAMESPACE as NAMESPACE_KIND
 from ..kube.resources import SELF_SUBJECT_ACCESS_REVIEW, STORAGE_CLASS, Object
 from ..kube.session import Session
-from . import configuration, member_credential, releases
+from . import configuration, member_credential, releases, upgrade
 from .credentials import Kubeconfig
 from .installed import Installed
 from .names import CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE, check_service_name
@@ -143,6 +143,8 @@ def look(session: Session, expected: Expected) -> tuple[dict[str, Any], list[str
             "complete": standing.complete_once,
         }
         problems += _role_problems(standing, expected)
+        refusal = upgrade.refusal(standing.release, release)
+        problems += [". ".join(refusal)] if refusal else []
     else:
         problems += _storage_problems(seen, expected)
     if standing is None or not standing.complete_once or standing.release != expected.release:
@@ -175,8 +177,8 @@ def fleet_problems(clusters: Mapping[str, Mapping[str, Any]]) -> dict[str, list[
     """What is wrong with clusters when they are looked at side by side.
 
     Args:
-        clusters: by inventory name: ``name`` (of the Cluster), ``cluster_role`` (wanted), ``release`` (wanted), ``uid``
-            and ``server``.
+        clusters: by inventory name: ``name`` (of the Cluster), ``cluster_role`` (wanted), ``release`` (wanted),
+            ``uid``, ``server``, and ``installed``, None or a mapping with the ``release`` that stands.
 
     Returns:
         Problems by inventory name.
@@ -204,14 +206,21 @@ def _grouped(clusters: Mapping[str, Mapping[str, Any]], field: str) -> dict[str,
 
 
 def _release_problems(clusters: Mapping[str, Mapping[str, Any]], found: dict[str, list[str]]) -> None:
-    """A member must not be newer than its host: the host is upgraded first."""
+    """A member must not be newer than its host, nor older than what the host's release goes with."""
     wanted = {name: releases.RELEASES.get(str(cluster.get("release"))) for name, cluster in clusters.items()}
-    host = next((wanted[name] for name, cluster in clusters.items() if cluster.get("cluster_role") == "host"), None)
+    host_name = next((name for name, cluster in clusters.items() if cluster.get("cluster_role") == "host"), "")
+    host = wanted.get(host_name)
+    if host is None:
+        return
     for name, release in wanted.items():
-        if host and release and releases.compare(release, host) > 0:
+        if release and releases.compare(release, host) > 0:
             found.setdefault(name, []).append(
                 f"its kubesphere_release {release.tag} is newer than the host's {host.tag}: upgrade the host first"
             )
+    standing = {name: str((cluster.get("installed") or {}).get("release") or "") for name, cluster in clusters.items()}
+    behind = upgrade.left_behind(standing.pop(host_name), host, standing)
+    if behind:
+        found.setdefault(host_name, []).extend(behind)
 
 
 def version_problems(version: str, release: Release) -> list[str]:

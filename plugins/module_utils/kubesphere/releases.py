@@ -170,6 +170,17 @@ class Release:
         return self.token_kubeconfig == "works"  # noqa: S105 - a verdict, no password
 
     @property
+    def oldest_member(self) -> str:
+        """Tag of the oldest release that a member of such a host may have: what one upgrade brings to this one.
+
+        Nothing in KubeSphere compares the two, and no page of its documentation was found to name a range. The host
+        goes first, so each upgrade leaves its members there for a while; and so far back its console was tested and
+        mended: kubesphere/console#3070, #3265 and #3335 (host 3.3, member 3.2), kubesphere/kubesphere#3665 (host 3.1,
+        member 3.0). A member newer than its host nobody vouches for: kubesphere/kubesphere#4119.
+        """
+        return (*self.predecessors, self.tag)[0]
+
+    @property
     def installer_image(self) -> str:
         """The installer's image as released; the git tag v3.1.1 names a development image in its place."""
         return f"kubesphere/ks-installer:{self.tag}"

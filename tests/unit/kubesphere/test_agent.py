@@ -339,7 +339,7 @@ class TestEnsure:
         session = member(defaulted(made(Settings(tolerations=[narrow]))))
         wide = {"key": "a", "operator": "Exists"}
         found = ensure(session, made(Settings(image="x/tower:v2", tolerations=[wide], replicas=2)))
-        assert reasons(session) == [("patch", "the inventory says so")]
+        assert reasons(session) == [("patch", "its image is x/tower:v2 now, no longer kubesphere/tower:v0.2.1")]
         assert found["spec"]["template"]["spec"]["tolerations"] == [wide]
         assert (container(found)["image"], found["spec"]["replicas"]) == ("x/tower:v2", 2)
 

@@ -359,5 +359,11 @@ class TestFleet:
         message = f"its kubesphere_release {member} is newer than the host's {host}: upgrade the host first"
         assert found == ({"a": [message]} if problem else {})
 
+    def test_a_member_that_the_hosts_upgrade_would_leave_behind(self) -> None:
+        clusters = {"h": one("host", installed={"release": "v3.3.2"}), "a": one(installed={"release": "v3.2.1"})}
+        assert list(fleet_problems(clusters)) == ["h"]
+        clusters["a"]["installed"] = None
+        assert fleet_problems(clusters) == {}
+
     def test_members_without_a_host(self) -> None:
         assert fleet_problems({"a": one()}) == {}
