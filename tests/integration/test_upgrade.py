@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.integration.controller import Controller, Fleet, Run
 from tests.integration.kubesphere import USER_AGENT, Audit, configuration, eventually, steer
-from tests.prepare import OLDEST
 from tests.sandbox.cluster import Cluster
 
 Clusters = dict[str, Cluster]
@@ -158,41 +155,3 @@ def test_next_run_writes_nothing(controller: Controller, after: Fleet, clusters:
     assert run.status == 0, run.output
     assert audit.writes() == {}, run.output
     assert run.changed == dict.fromkeys(clusters, 0)
-
-
-# Waves, on a fleet that stands: the first member's import is refused
-
-
-@pytest.fixture(scope="module")
-def renamed(after: Fleet, upgraded: Run) -> Fleet:
-    """The inventory, with another name of the first member."""
-    assert upgraded.status == 0
-    return after.with_member("member-1", kubesphere_cluster_name="renamed")
-
-
-@pytest.mark.parametrize(
-    ("said", "begun"),
-    [
-        ({}, False),
-        ({"kubesphere_upgrade_waves": ["100%"]}, True),
-        ({"kubesphere_upgrade_waves": ["50%"], "kubesphere_upgrade_max_fail_percentage": 99}, False),
-        ({"kubesphere_upgrade_waves": [1], "kubesphere_upgrade_max_fail_percentage": 100}, True),
-    ],
-)
-def test_waves_are_those_of_the_inventory(
-    controller: Controller, renamed: Fleet, said: dict[str, object], begun: bool
-) -> None:
-    run = controller.playbook("upgrade", renamed.with_all(**said))
-    assert run.status == 2, run.output
-    assert run.failures["member-1"].startswith("renamed: it is imported into host already, as member-1. ")
-    assert bool(run.of("member", "member-2")) is begun
-    assert ("member-2" in run.failures) is not begun
-
-
-def test_oldest_ansible_stops_and_goes_the_same_road(tmp_path: Path, renamed: Fleet, clusters: Clusters) -> None:
-    audit = Audit(clusters.values())
-    run = Controller(tmp_path, OLDEST).playbook("upgrade", renamed)
-    assert run.status == 2, run.output
-    assert "was not begun, because member-1 failed" in run.failures["member-2"]
-    assert [row.split()[0] for row in run.table] == ["CLUSTER", "host", "member-1", "member-2", "renamed"]
-    assert audit.writes() == {}
