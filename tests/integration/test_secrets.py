@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import os
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,17 +55,26 @@ def _base64(secret: str) -> Iterator[str]:
         yield encoded[(before * 8 + 5) // 6 : -1]
 
 
-class Arguments:
-    """Samples the command lines and environments of all processes that carry a marker in their environment."""
+class Watch:
+    """Samples the command lines of all processes that carry a marker, and the temporary files that come and go.
 
-    def __init__(self, marker: str) -> None:
+    Attributes:
+        command_lines: what was seen.
+        leaks: names of the secrets that were found, by temporary file.
+    """
+
+    def __init__(self, marker: str, needles: Needles) -> None:
         self.command_lines: set[str] = set()
+        self.leaks: dict[str, set[str]] = {}
         self.samples = 0
+        self._needles = needles
+        self._folders: set[Path] = set()
+        self._seen: set[tuple[str, int, int]] = set()
         self._marker = marker.encode()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample)
 
-    def __enter__(self) -> Arguments:
+    def __enter__(self) -> Watch:
         self._thread.start()
         return self
 
@@ -74,12 +86,27 @@ class Arguments:
         while not self._ended.wait(0.02):
             for process in Path("/proc").glob("[0-9]*"):
                 try:
-                    if self._marker in (process / "environ").read_bytes():
+                    variables = (process / "environ").read_bytes().split(b"\0")
+                    if self._marker in variables:
+                        self._folders |= {Path(os.fsdecode(each[7:])) for each in variables if each[:7] == b"TMPDIR="}
                         line = (process / "cmdline").read_bytes()
                         self.command_lines.add(line.replace(b"\0", b" ").decode(errors="replace"))
                         self.samples += 1
                 except OSError:
                     continue  # it has ended
+            for path in files_below(*self._folders):
+                with contextlib.suppress(OSError):  # it is gone
+                    self._look(path)
+
+    def _look(self, path: Path) -> None:
+        status = path.stat()
+        state = (str(path), status.st_mtime_ns, status.st_size)
+        if state in self._seen or status.st_size > _READ_AT_MOST:
+            return
+        self._seen.add(state)
+        found = self._needles.found_in(path.read_text(errors="replace"))
+        if found:
+            self.leaks[str(path)] = found
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +163,18 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def environment(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Variables of all runs: a fact cache in files, a folder for temporary files, and what processes are known by."""
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the JUnit reports."""
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="module")
+def environment(cache: Path, reports: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables of all runs: facts, figures and reports in files, temporary files, and what processes are known by."""
     return {
+        "ANSIBLE_CALLBACKS_ENABLED": "record,ansible.builtin.junit",
+        "ANSIBLE_SHOW_CUSTOM_STATS": "true",
+        "JUNIT_OUTPUT_DIR": str(reports),
         "ANSIBLE_CACHE_PLUGIN": "jsonfile",
         "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(cache),
         "TMPDIR": str(tmp_path_factory.mktemp("tmp")),
@@ -148,8 +184,9 @@ def environment(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 def ended(started: Started, needles: Needles) -> Run:
     """The run, which showed no secret, neither on its command lines nor in its output nor in its results."""
-    with Arguments("INTEGRATION_TEST_OF_SECRETS=1") as seen:
+    with Watch("INTEGRATION_TEST_OF_SECRETS=1", needles) as seen:
         run = started.end()
+    assert seen.leaks == {}
     assert any("ansible-playbook" in line for line in seen.command_lines), "no process was seen"
     assert needles.found_in("\n".join(seen.command_lines)) == set()
     assert needles.found_in(run.output) == set()
@@ -260,17 +297,21 @@ def test_failing_installer_that_prints_the_secret(
     needles: Needles,
     clusters: dict[str, Cluster],
     first: Run,
+    tmp_path: Path,
 ) -> None:
-    """What other programs say is passed on, but not a secret that stands in it."""
+    """What other programs say is passed on, but not a secret that stands in it, and not as a template."""
     assert first.status == 0
     member = clusters["member-1"]
-    steer(member, installer={"fail": "monitoring", "message": f"curl -H 'X-Key: {JWT_SECRET}' failed"})
+    template = f"{{{{ lookup('pipe', 'touch {tmp_path}/sprung') }}}}"
+    steer(member, installer={"fail": "monitoring", "message": f"curl -H 'X-Key: {JWT_SECRET}' failed {template}"})
     try:
         member.api.patch(CONFIGURATION, {"spec": {"terminal": {"timeout": 601}}})
         wanted = secret_fleet.with_member("member-1", kubesphere_configuration={"terminal": {"timeout": 602}})
         run = ended(controller.start("install", wanted, "-vvvv", "--limit", "member-1", env=environment), needles)
         assert run.status == 2, run.output
         assert "monitoring" in run.failures["member-1"]
+        assert template in run.failures["member-1"]
+        assert not (tmp_path / "sprung").exists()
     finally:
         steer(member)
     run = controller.playbook("install", secret_fleet, "--limit", "member-1", env=environment)
@@ -292,19 +333,42 @@ def test_results_that_a_user_keeps_hold_no_secret(
     play = {
         "hosts": "all",
         "gather_facts": False,
-        "tasks": [{"ansible.builtin.set_fact": {"cacheable": True, **{f"my_{n}": v for n, v in facts.items()}}}],
+        "tasks": [
+            {"ansible.builtin.set_fact": {"cacheable": True, **{f"my_{n}": v for n, v in facts.items()}}},
+            {"ansible.builtin.set_stats": {"data": facts, "per_host": True}},
+        ],
     }
     book = tmp_path / "keep.yml"
     book.write_text(yaml.safe_dump([{"import_playbook": "kubesphere.multicluster.site"}, play]))
     wanted = secret_fleet.with_all(kubesphere_jwt_secret=OTHER_SECRET)
     run = ended(controller.start(book, wanted, "--check", "--diff", env=environment), needles)
     assert run.status == 0, run.output
+    assert "CUSTOM STATS" in run.output
     texts = {path.name.rpartition("_")[2]: path.read_text() for path in cache.iterdir()}
     assert {"host", "member-1", "member-2"} <= set(texts)
     assert "change authentication.jwtSecret" in texts["host"]
     for text in texts.values():
         assert needles.found_in(text) == set()
         assert "PRIVATE KEY" not in text
+
+
+def test_rendered_manifests_are_for_their_owner(
+    controller: Controller, secret_fleet: Fleet, environment: dict[str, str], needles: Needles, tmp_path: Path
+) -> None:
+    """They are the only files that hold a secret, for that is what they are for."""
+    wanted = secret_fleet.with_all(kubesphere_render_dir=str(tmp_path / "manifests"))
+    run = ended(controller.start("render", wanted, "-vvvv", "--diff", env=environment), needles)
+    assert run.status == 0, run.output
+    files = list(files_below(tmp_path / "manifests"))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert any(needles.found_in(path.read_text()) == {"jwtSecret"} for path in files)
+
+
+@pytest.mark.usefixtures("first")
+def test_reports_hold_no_secret(reports: Path, needles: Needles) -> None:
+    texts = [path.read_text() for path in files_below(reports)]
+    assert any("kubesphere.multicluster" in text for text in texts)
+    assert [needles.found_in(text) for text in texts] == [set()] * len(texts)
 
 
 @pytest.mark.usefixtures("first")
