@@ -123,7 +123,8 @@ def test_refusal_over_a_real_cluster(fleet: Fleet, trapped: Trap, controller: Co
         {"ansible.builtin.set_fact": {"problem": "{{ seen.members[0].problem }}"}},
         {"ansible.builtin.fail": {"msg": "{{ problem }}"}},
     ]
-    book.write_text(yaml.safe_dump([{"hosts": "kubesphere_host", "gather_facts": False, "tasks": steps}]))
+    play = {"hosts": "kubesphere_host", "gather_facts": False, "connection": "local", "tasks": steps}
+    book.write_text(yaml.safe_dump([play]))
     run = controller.playbook(book, fleet)
     assert run.status != 0
     trapped.check(run)

@@ -8,9 +8,11 @@ Paths are known beforehand, so that no request is ever spent on API discovery.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
+
+from . import shapes
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON gives it."""
@@ -25,12 +27,14 @@ class Kind:
         kind: as it stands in manifests, ``Deployment``.
         plural: as it stands in paths, ``deployments``.
         namespaced: whether its objects live in namespaces.
+        shape: what its objects have to look like, beside what all have to.
     """
 
     api_version: str
     kind: str
     plural: str
     namespaced: bool = True
+    shape: shapes.Shape = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def group(self) -> str:
@@ -58,19 +62,19 @@ class Kind:
 
 
 NAMESPACE = Kind("v1", "Namespace", "namespaces", namespaced=False)
-NODE = Kind("v1", "Node", "nodes", namespaced=False)
-POD = Kind("v1", "Pod", "pods")
-SECRET = Kind("v1", "Secret", "secrets")
-CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
-SERVICE = Kind("v1", "Service", "services")
+NODE = Kind("v1", "Node", "nodes", namespaced=False, shape=shapes.NODE)
+POD = Kind("v1", "Pod", "pods", shape=shapes.POD)
+SECRET = Kind("v1", "Secret", "secrets", shape=shapes.DATA)
+CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps", shape=shapes.DATA)
+SERVICE = Kind("v1", "Service", "services", shape=shapes.SERVICE)
 SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
-EVENT = Kind("v1", "Event", "events")
-DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
-STATEFUL_SET = Kind("apps/v1", "StatefulSet", "statefulsets")
-DAEMON_SET = Kind("apps/v1", "DaemonSet", "daemonsets")
+EVENT = Kind("v1", "Event", "events", shape=shapes.EVENT)
+DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments", shape=shapes.WORKLOAD)
+STATEFUL_SET = Kind("apps/v1", "StatefulSet", "statefulsets", shape=shapes.WORKLOAD)
+DAEMON_SET = Kind("apps/v1", "DaemonSet", "daemonsets", shape=shapes.WORKLOAD)
 REPLICA_SET = Kind("apps/v1", "ReplicaSet", "replicasets")
 CONTROLLER_REVISION = Kind("apps/v1", "ControllerRevision", "controllerrevisions")
-JOB = Kind("batch/v1", "Job", "jobs")
+JOB = Kind("batch/v1", "Job", "jobs", shape=shapes.JOB)
 NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 STORAGE_CLASS = Kind("storage.k8s.io/v1", "StorageClass", "storageclasses", namespaced=False)
 CLUSTER_ROLE = Kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False)

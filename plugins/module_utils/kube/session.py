@@ -26,6 +26,7 @@ from .errors import Conflict, ConnectionOptionError, Gone, KubeError, NotFound, 
 from .merge import merge_patch
 from .resources import Kind, Object, of
 from .secret import Redactor
+from .shapes import LIST, OBJECT, misfit
 from .writers import who_changed
 
 try:
@@ -153,7 +154,7 @@ class Session:
             if planned is None:
                 raise NotFound(f"{kind.title(name, namespace)} will be deleted", self.cluster, status=404)
             return copy.deepcopy(planned)
-        return self.request("GET", path, what=f"read {kind.title(name, namespace)}")
+        return self.checked(kind, self.request("GET", path, what=f"read {kind.title(name, namespace)}"), name)
 
     def find(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
         """Read an object; None where there is none, or its resource type is not installed.
@@ -204,8 +205,11 @@ class Session:
                 items, query = [], {key: value for key, value in query.items() if key == "labelSelector"}
                 continue
             # An item of a list does not say what it is, and could not be written as it is.
-            items += [{"apiVersion": kind.api_version, "kind": kind.kind, **each} for each in page.get("items") or []]
-            metadata = page.get("metadata") or {}
+            metadata = self.checked_list(kind, page).get("metadata") or {}
+            if metadata.get("continue") and metadata["continue"] == query.get("continue"):
+                raise self._misfit(kind, "the list goes on without an end")
+            found = ({"apiVersion": kind.api_version, "kind": kind.kind, **each} for each in page.get("items") or [])
+            items += [self.checked(kind, each) for each in found]
             if not metadata.get("continue"):
                 return Listing(items, str(metadata.get("resourceVersion", "")))
             query["continue"] = metadata["continue"]
@@ -247,7 +251,7 @@ class Session:
                     raise ValueError("an event is no JSON object")
                 if event.get("type") == "ERROR":
                     raise self._refused(what, int((event.get("object") or {}).get("code", 500)), line)
-                yield None if event.get("type") == "DELETED" else event["object"]
+                yield None if event.get("type") == "DELETED" else self.checked(kind, event["object"])
         except (urllib3.exceptions.HTTPError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise self._unreachable(what, error) from None  # whatever an event is that is none, the stream is of no use
         finally:
@@ -318,7 +322,7 @@ class Session:
         else:
             guard = {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]}} if guarded else {}
             try:
-                answer = self.request(
+                changed = self.request(
                     "PATCH",
                     path,
                     merge_patch(changes, guard),
@@ -330,6 +334,7 @@ class Session:
                 with contextlib.suppress(KubeError):
                     error.hint = who_changed(live, self.get(kind, name, namespace))
                 raise
+            answer = self.checked(kind, changed, name)
         # What was asked for, not what came back: so a plan and the run show the same.
         self.journal.append(Write("patch", title, live, after, reason))
         return answer
@@ -444,11 +449,44 @@ class Session:
             )
         return decoded
 
+    def checked(self, kind: Kind, answer: Object, name: str | None = None) -> Object:
+        """An answer that is what was asked for.
+
+        Raises:
+            ServerError: it is something else.
+        """
+        wrong = misfit(answer, OBJECT) or misfit(answer, kind.shape)
+        if not wrong and name is not None:
+            found = (answer.get("apiVersion"), answer.get("kind"), answer["metadata"]["name"])
+            wrong = "" if found == (kind.api_version, kind.kind, name) else f"it is {found[1]} {found[2]} of {found[0]}"
+        if wrong:
+            raise self._misfit(kind, wrong)
+        return answer
+
+    def checked_list(self, kind: Kind, page: Object) -> Object:
+        """A page of a list that is one; its items are not looked at.
+
+        Raises:
+            ServerError: it is something else.
+        """
+        wrong = misfit(page, LIST)
+        if wrong:
+            raise self._misfit(kind, wrong)
+        return page
+
+    def _misfit(self, kind: Kind, wrong: str) -> ServerError:
+        return ServerError(
+            f"{self.server} has answered with what is no {kind.kind}: {self.redactor.text(wrong)}",
+            self.cluster,
+            f"Check that {self.server} is a Kubernetes API server.",
+        )
+
     def _create(self, kind: Kind, manifest: Object, name: str, namespace: str | None) -> Object:
         path, what = kind.path(namespace=namespace), f"create {kind.title(name, namespace)}"
 
         def post() -> Object:
-            return self.request("POST", path, manifest, query={"fieldManager": FIELD_MANAGER}, what=what)
+            answer = self.request("POST", path, manifest, query={"fieldManager": FIELD_MANAGER}, what=what)
+            return self.checked(kind, answer, name)
 
         try:
             return post()

@@ -167,7 +167,8 @@ def unfinished_run(release: Release, installed: Installed) -> str:
         return "the last change of the ClusterConfiguration is not installed yet"
     status = installed.configuration.get("status") or {}
     for component in _reporting(installed):
-        if (status.get(component) or {}).get("status") != "enabled":
+        reported = status.get(component)
+        if not isinstance(reported, dict) or reported.get("status") != "enabled":
             return f"component {component} is not enabled yet"
     return ""
 

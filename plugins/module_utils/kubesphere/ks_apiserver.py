@@ -63,7 +63,8 @@ def nodes_of_member(session: Session, member: str, token: Secret, patience: floa
         MemberRefusesToken: the member verifies tokens with another jwtSecret.
         KubeError: the way through the host does not work.
     """
-    nodes = _of_member(session, member, token, NODE.path(), patience, {"limit": "1"})
+    answer = _of_member(session, member, token, NODE.path(), patience, {"limit": "1"})
+    nodes = session.checked_list(NODE, answer)
     remaining = int((nodes.get("metadata") or {}).get("remainingItemCount") or 0)
     return len(nodes.get("items") or []) + remaining
 
@@ -80,7 +81,8 @@ def uid_of_member(session: Session, member: str, token: Secret) -> str:
         MemberRefusesToken: the member verifies tokens with another jwtSecret.
         KubeError: the way through the host does not work.
     """
-    namespace = _of_member(session, member, token, NAMESPACE_KIND.path("kube-system"), _ONE_LOOK)
+    answer = _of_member(session, member, token, NAMESPACE_KIND.path("kube-system"), _ONE_LOOK)
+    namespace = session.checked(NAMESPACE_KIND, answer, "kube-system")
     return str((namespace.get("metadata") or {}).get("uid") or "")
 
 
@@ -102,7 +104,8 @@ def find_in_member(
         KubeError: the way through the host does not work.
     """
     try:
-        return _of_member(session, member, token, kind.path(name, namespace), RESTART)
+        answer = _of_member(session, member, token, kind.path(name, namespace), RESTART)
+        return session.checked(kind, answer, name)
     except NotFound:
         return None
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ..kube import shapes
 from ..kube.resources import Kind, register
 
 NAMESPACE = "kubesphere-system"
@@ -20,7 +21,22 @@ CONFIG_KEY = "kubesphere.yaml"
 TOWER = "tower"
 """Name of the Deployment and of the Service on a host that agents call."""
 
-CLUSTER = Kind("cluster.kubesphere.io/v1alpha1", "Cluster", "clusters", namespaced=False)
+_CONNECTION = {
+    **dict.fromkeys(("type", "kubeconfig", "token", "kubernetesAPIEndpoint", "kubesphereAPIEndpoint"), str),
+    **dict.fromkeys(("kubernetesAPIServerPort", "kubesphereAPIServerPort"), int),
+}
+_SEEN = {
+    **dict.fromkeys(("kubernetesVersion", "kubeSphereVersion", "uid"), str),
+    "nodeCount": int,
+    "conditions": shapes.CONDITIONS,
+}
+CLUSTER = Kind(
+    "cluster.kubesphere.io/v1alpha1",
+    "Cluster",
+    "clusters",
+    namespaced=False,
+    shape={"spec": {"connection": _CONNECTION, "provider": str}, "status": _SEEN},
+)
 CLUSTER_CONFIGURATION = Kind("installer.kubesphere.io/v1alpha1", "ClusterConfiguration", "clusterconfigurations")
 KUBEFED_CLUSTER = Kind("core.kubefed.io/v1beta1", "KubeFedCluster", "kubefedclusters")
 WORKSPACE = Kind("tenant.kubesphere.io/v1alpha1", "Workspace", "workspaces", namespaced=False)

@@ -120,7 +120,9 @@ def look(session: Session, expected: Expected) -> tuple[dict[str, Any], list[str
     except UnknownRelease:
         return seen, []  # told by expectation_problems
     try:
-        seen["kubernetes_version"] = str(session.request("GET", "/version", what="read its version")["gitVersion"])
+        seen["kubernetes_version"] = str(
+            session.request("GET", "/version", what="read its version").get("gitVersion") or ""
+        )
         seen["uid"] = str(session.get(NAMESPACE_KIND, "kube-system")["metadata"]["uid"])
         configurations = session.list(CLUSTER_CONFIGURATION, missing_ok=True).items
         classes = session.list(STORAGE_CLASS).items
@@ -292,7 +294,8 @@ def _allowed(session: Session, **attributes: str) -> bool:
         "kind": SELF_SUBJECT_ACCESS_REVIEW.kind,
         "spec": {"resourceAttributes": attributes},
     }
-    return bool((session.review(SELF_SUBJECT_ACCESS_REVIEW, review).get("status") or {}).get("allowed"))
+    status = session.review(SELF_SUBJECT_ACCESS_REVIEW, review).get("status")
+    return isinstance(status, dict) and status.get("allowed") is True
 
 
 def _split(configurations: Iterable[Object]) -> tuple[Object | None, list[Object]]:

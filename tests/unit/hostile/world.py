@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube import resources
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.merge import merge_patch
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import (
     CONFIG_MAP,
     NAMESPACE,
@@ -72,7 +73,10 @@ class World:
         path = path.partition("?")[0]
         if method != "GET" and not path.endswith(_QUESTIONS):
             self.writes.append((method, path, body))
-            return 200, {**body, "metadata": {**(body.get("metadata") or {}), "resourceVersion": "2"}}
+            stands = self.answers.get(path)
+            made = merge_patch(stands if isinstance(stands, dict) else {}, body)
+            metadata = {"uid": "uid-of-new", **(made.get("metadata") or {}), "resourceVersion": "2"}
+            return 200, {**made, "metadata": metadata}
         if path.endswith(_QUESTIONS):
             return 200, {"status": {"allowed": True}}
         if path in self.answers:

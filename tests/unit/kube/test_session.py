@@ -386,16 +386,19 @@ class TestPlanning:
         assert session.get(CONFIG_MAP, "b", "ns")["data"] == {}
 
 
+ITEM = {"metadata": {"name": "x", "uid": "1", "resourceVersion": "1"}, "spec": {"containers": [{"name": "c"}]}}
+
+
 class TestLists:
     """Reading many."""
 
     def test_pages(self, server: Server) -> None:
         server.script = [
-            Reply(body={"metadata": {"continue": "c&1", "resourceVersion": "5"}, "items": [{"a": 1}]}),
-            Reply(body={"metadata": {"resourceVersion": "5"}, "items": [{"a": 2}]}),
+            Reply(body={"metadata": {"continue": "c&1", "resourceVersion": "5"}, "items": [{**ITEM, "a": 1}]}),
+            Reply(body={"metadata": {"resourceVersion": "5"}, "items": [{**ITEM, "a": 2}]}),
         ]
         listing = connect(server).list(POD, "ns", label_selector="app=x")
-        item = {"apiVersion": "v1", "kind": "Pod"}  # an item of a list does not say it
+        item = {**ITEM, "apiVersion": "v1", "kind": "Pod"}  # an item of a list does not say it
         assert (listing.items, listing.resource_version) == ([{**item, "a": 1}, {**item, "a": 2}], "5")
         assert server.seen == [
             ("GET", "/api/v1/namespaces/ns/pods?limit=500&labelSelector=app%3Dx"),
@@ -404,9 +407,9 @@ class TestLists:
 
     def test_a_page_that_expired_begins_anew_and_whole(self, server: Server) -> None:
         server.script = [
-            Reply(body={"metadata": {"continue": "c"}, "items": [{"a": 1}]}),
+            Reply(body={"metadata": {"continue": "c"}, "items": [{**ITEM, "a": 1}]}),
             status(410),
-            Reply(body={"metadata": {"resourceVersion": "9"}, "items": [{"a": 1}, {"a": 2}]}),
+            Reply(body={"metadata": {"resourceVersion": "9"}, "items": [{**ITEM, "a": 1}, {**ITEM, "a": 2}]}),
         ]
         assert [each["a"] for each in connect(server).list(NODE).items] == [1, 2]
         assert server.seen[-1] == ("GET", "/api/v1/nodes")
