@@ -31,6 +31,7 @@ OBJECT = {
         "generation": int,
         "finalizers": [str],
         "ownerReferences": [{"uid": str, "kind": str, "name": str}],
+        "managedFields": [{"manager": str, "fieldsV1": dict}],
     },
     "spec": dict,
     "status": dict,
