@@ -13,8 +13,7 @@ from typing import NoReturn
 from tests.prepare import ROOT
 from tests.torture import results
 from tests.torture.ground import Ground
-from tests.torture.killed import Torture
-from tests.torture.scenarios import SCENARIOS
+from tests.torture.scenarios import PARTS
 
 _RESULTS = ROOT / "build" / "torture.json"
 
@@ -25,9 +24,10 @@ def _say(text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description="Kill, disturb and double runs.")
-    names = [scenario.name for scenario in SCENARIOS]
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"some of: {'; '.join(names)} (default: all)")
-    parser.add_argument("--slice", type=_slice, default=(1, 1), metavar="K/N", help="only each n-th cut, from the k-th")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of: {'; '.join(PARTS)} (default: all)")
+    parser.add_argument(
+        "--slice", type=_slice, default=(1, 1), metavar="K/N", help="only each n-th case, from the k-th"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the results that stand in the file already")
     parser.add_argument("--seed", type=int, default=1, help="of what is chosen at random (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=_RESULTS, help="file for all results (default: %(default)s)")
@@ -49,19 +49,17 @@ def main() -> int:
     """Torture, print the table and write the results; the exit status is 1 where anything did not end as it should."""
     parser = _parser()
     options = parser.parse_args()
-    chosen = [scenario for scenario in SCENARIOS if not options.scenarios or scenario.name in options.scenarios]
-    if unknown := set(options.scenarios) - {scenario.name for scenario in chosen}:
-        parser.error(f"no scenario {', '.join(sorted(unknown))}")
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}")
     signal.signal(signal.SIGTERM, _terminated)
     started = time.monotonic()
     if not options.keep:
         options.output.unlink(missing_ok=True)
     first, number = options.slice
     with tempfile.TemporaryDirectory(prefix="torture-") as folder, Ground(Path(folder), _say) as ground:
-        for scenario in chosen:
-            torture = Torture(ground, scenario, options.seed, _say)
-            for plan in torture.plans[first - 1 :: number]:
-                if case := torture.cut(plan):
+        for part in options.parts or PARTS:
+            for one in PARTS[part](ground, options.seed, _say).cases()[first - 1 :: number]:
+                if case := one():
                     results.write(options.output, [case])
     cases = results.read(options.output)
     print(results.table(cases))

@@ -34,6 +34,7 @@ class Ground:
         self._sandbox = Sandbox(folder / "sandbox", names_for(1), say=say)
         self._proxies: list[Proxy] = []
         self._temporary = folder / "tmp"
+        self._installed = False
         self.controller = Controller(folder / "controller")
         self.fleet = Fleet()
 
@@ -116,14 +117,25 @@ class Ground:
 
     def bare(self) -> None:
         """KubeSphere was never here; tower will get an address."""
+        self._installed = False
+        self.host.mend(self.member)
         side_by_side(wipe, self.clusters.values())
         steer(self.host, cloud={"address": "auto"})
 
     def install(self) -> None:
-        """KubeSphere stands on both clusters, and no member is imported."""
+        """KubeSphere stands on both clusters, and no member is imported; a former installation will do."""
+        if self._installed:
+            self.host.mend(self.member)
+            self.forget()
+            return
         self.bare()
         self.must("install", self.fleet)
         self.must("proxy", self.fleet)
+        self._installed = True
+
+    def distrust(self) -> None:
+        """What stands is not as it should be: the next installation begins on bare clusters."""
+        self._installed = False
 
     def forget(self) -> None:
         """Undo an import by hand, as far as another import needs it."""

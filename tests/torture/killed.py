@@ -5,6 +5,7 @@ The state in the end has to be that of a run that nobody disturbed, with nothing
 
 from __future__ import annotations
 
+import functools
 import random
 import threading
 import time
@@ -36,7 +37,8 @@ class Scenario:
         fleet: with which inventory.
         prepare: brings the clusters to where the scenario begins, from anywhere.
         begin: the same before each further cut, from where a run of the scenario ends.
-        thorough: whether each write is cut both before and after it was delivered; else these alternate.
+        cuts: of each write, ``both``: before and after it was delivered; or in turns, the first one ``before`` or
+            ``after``.
         at_random: cuts at random times.
         sampled: cuts that `make test` makes of all these.
     """
@@ -46,7 +48,7 @@ class Scenario:
     fleet: Callable[[Ground], Fleet]
     prepare: Callable[[Ground], None]
     begin: Callable[[Ground], None]
-    thorough: bool = True
+    cuts: str = "both"
     at_random: int = 0
     sampled: int = 0
 
@@ -141,6 +143,10 @@ class Torture:
         self.plans = plans(scenario, len(gate.writes), seed)
         say(f"{scenario.name}: {len(gate.writes)} writes in {run.seconds:.1f} s, {len(self.plans)} cuts")
 
+    def cases(self) -> list[Callable[[], Case | None]]:
+        """All cuts, not yet made."""
+        return [functools.partial(self.cut, plan) for plan in self.plans]
+
     def cut(self, plan: Plan) -> Case | None:
         """Kill a run, run it again, and compare; None where the run had ended before."""
         started = time.monotonic()
@@ -156,6 +162,8 @@ class Torture:
         except AssertionError as error:
             problem = f"{error}"
         self._as_it_should_be = not problem
+        if problem:
+            self._ground.distrust()
         self._ground.clear_files()
         case = Case(self._scenario.name, str(plan), where, runs, problem, leftovers, time.monotonic() - started)
         self._say(str(case))
@@ -188,7 +196,8 @@ class Torture:
 def plans(scenario: Scenario, writes: int, seed: int) -> list[Plan]:
     """All cuts of a scenario whose run makes so many writes."""
     both = [Plan(write, delivered) for write in range(1, writes + 1) for delivered in (False, True)]
-    chosen = both if scenario.thorough else [plan for plan in both if plan.write % 2 == plan.delivered]
+    first = scenario.cuts == "after"
+    chosen = [plan for plan in both if scenario.cuts == "both" or (plan.write % 2 == 1) == (plan.delivered == first)]
     chance = random.Random(f"{seed} {scenario.name}")
     return [*chosen, *(Plan(share=chance.random()) for _ in range(scenario.at_random))]
 
