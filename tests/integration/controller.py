@@ -103,7 +103,10 @@ class Run:
     @property
     def actions(self) -> list[str]:
         """What the run wrote, or in check mode would have written, in words; without the order between hosts."""
-        return sorted(action for task in self.tasks for action in task.result.get("actions") or [])
+        found = [
+            each for task in self.tasks for each in task.result.get("results") or [task.result]
+        ]  # a loop has several
+        return sorted(action for each in found if isinstance(each, dict) for action in each.get("actions") or [])
 
     @property
     def diffs(self) -> list[dict[str, Any]]:

@@ -52,16 +52,12 @@ def suspended(host: Session, reason: str) -> Iterator[None]:
         restore(host)
 
 
-def suspend(host: Session, reason: str) -> bool:
+def suspend(host: Session, reason: str) -> None:
     """Take its rules, unless that is done already.
-
-    Returns:
-        Whether it was left to do.
 
     Raises:
         KubeError: it could not be read or written.
     """
-    before = len(host.journal)
 
     def change(seen: Object | None) -> Object:
         if seen is None or is_suspended(seen):
@@ -72,7 +68,6 @@ def suspend(host: Session, reason: str) -> bool:
         return host.patch(seen, changes, f"suspend it: {reason}", guarded=True)
 
     retry_on_conflict(change, find(host), lambda: find(host))
-    return len(host.journal) > before
 
 
 def restore(host: Session) -> None:

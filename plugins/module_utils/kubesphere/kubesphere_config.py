@@ -20,6 +20,10 @@ _RESYNC_PERIOD = 120.0  # kubesphere v3.4.1 pkg/simple/client/multicluster/optio
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
 
 
+_PUBLISHED = "kubesphere"
+"""Secret of the console's OAuth client, the same everywhere; it is a word of every message, too."""
+
+
 @dataclass(frozen=True)
 class KubeSphereConfig:
     """What the collection reads of kubesphere-config.
@@ -54,7 +58,7 @@ def read(session: Session) -> KubeSphereConfig | None:
 
 
 def of(session: Session, config_map: Object) -> KubeSphereConfig:
-    """What a ConfigMap that was read holds.
+    """What a ConfigMap that was read holds; the session learns the secrets in it.
 
     Raises:
         KubeError: it is not what KubeSphere writes.
@@ -63,7 +67,7 @@ def of(session: Session, config_map: Object) -> KubeSphereConfig:
     authentication, multicluster = _mapping(content, "authentication"), _mapping(content, "multicluster")
     max_age = _mapping(authentication, "oauthOptions").get("accessTokenMaxAge")
     jwt_secret = Secret(str(authentication.get("jwtSecret") or ""))
-    session.redactor.add(jwt_secret)
+    _learn(session, content)
     return KubeSphereConfig(
         jwt_secret=jwt_secret,
         cluster_role=str(multicluster.get("clusterRole") or ""),
@@ -102,14 +106,13 @@ def without_cluster_name(session: Session, config_map: Object) -> dict[str, str]
     """The data of the ConfigMap without ``multicluster.clusterName``, all else as it is written.
 
     Args:
-        session: the cluster; it learns the secrets that the text holds, for the text will be shown as a difference.
+        session: the cluster.
         config_map: the ConfigMap as it was read; it has a cluster name.
 
     Raises:
         KubeError: the text is not what KubeSphere writes, or has a form that cannot be changed safely.
     """
     text = str((config_map.get("data") or {}).get(CONFIG_KEY) or "")
-    _learn(session, _parse(text, session.cluster))
     try:
         return {CONFIG_KEY: yaml_edit.without(text, "multicluster", "clusterName")}
     except yaml_edit.NotEditable as error:
@@ -127,7 +130,7 @@ def _learn(session: Session, content: Any, hidden: bool = False) -> None:
     elif isinstance(content, list):
         for value in content:
             _learn(session, value, hidden)
-    elif hidden and isinstance(content, str):
+    elif hidden and isinstance(content, str) and content != _PUBLISHED:
         session.redactor.add(content)
 
 

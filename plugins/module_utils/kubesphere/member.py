@@ -19,7 +19,17 @@ from ..kube.resources import Object
 from ..kube.secret import Secret
 from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, silent, wait
-from . import connection_choice, credentials, installed, jwt, ks_apiserver, kubesphere_config, minted, result
+from . import (
+    cluster_webhook,
+    connection_choice,
+    credentials,
+    installed,
+    jwt,
+    ks_apiserver,
+    kubesphere_config,
+    minted,
+    result,
+)
 from .conditions import condition_problem
 from .configuration import check_cluster_name
 from .connection_choice import Choice
@@ -358,6 +368,7 @@ class _Import:
             reason = f"its connection is {connection.name} now"
         else:
             reason = connection.reason if replacing and isinstance(connection, Direct) else "the inventory says so"
+        cluster_webhook.restore(self.host)  # an unbind that was killed may have left it suspended, and it guards this
         try:
             written = self.host.patch(live, changes, reason, guarded=True)
             if replacing and _type(live) == connection.field:

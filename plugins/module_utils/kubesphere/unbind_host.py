@@ -11,10 +11,10 @@ from ..kube.errors import KubeError, WaitTimeout
 from ..kube.resources import SECRET, SERVICE, Object
 from ..kube.session import Session
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, wait
-from . import cluster_webhook
+from . import cluster_webhook, jwt, ks_apiserver, kubesphere_config
 from .names import CLUSTER, FEDERATION_NAMESPACE, FINALIZER, KUBEFED_CLUSTER, NAMESPACE, federation_secret, mc_service
 
-_CHANCE = 5.0  # seconds that KubeSphere has to let a dead member's Cluster go by itself
+_CHANCE, _CHANCE_OF_THE_LIVING = 5.0, 30.0  # seconds that KubeSphere has to let a Cluster go before force is used
 _SETTLING = 5.0  # seconds until tower has surely removed the Service of a Cluster that is gone
 _RELEASE = 60.0  # seconds until every API server of a host has surely noticed that a webhook was suspended
 _LOOK = 0.3
@@ -80,11 +80,12 @@ class HostSide:
     def _await_end(self, alive: bool, force: bool, timeout: float, progress: Progress) -> None:
         """Wait until the Cluster is gone; with force, help."""
         if self.host.planning:
-            if force and not alive and self._blocks:
+            if force and self._blocks:
                 self._release(progress)
             return
+        chance = _CHANCE_OF_THE_LIVING if alive else _CHANCE
         try:
-            self._wait_until_gone(min(timeout, _CHANCE) if force else timeout, progress)
+            self._wait_until_gone(min(timeout, chance) if force else timeout, progress)
         except WaitTimeout:
             if not force:
                 raise
@@ -108,9 +109,19 @@ class HostSide:
 
     @property
     def _blocks(self) -> bool:
-        """Whether the webhook lets nobody update the Cluster of a member that cannot be reached."""
-        known = ((self.cluster or {}).get("status") or {}).get("uid")
-        return bool(self._webhook and known and FINALIZER in (self.cluster or {})["metadata"].get("finalizers", ()))
+        """Whether the webhook lets nobody update the Cluster: the host does not reach the member that it knows."""
+        cluster = self.cluster or {}
+        known = (cluster.get("status") or {}).get("uid")
+        if not self._webhook or not known or FINALIZER not in cluster["metadata"].get("finalizers", ()):
+            return False
+        config = kubesphere_config.read(self.host)
+        try:
+            token = jwt.admin_token(config.jwt_secret) if config else None
+            return token is None or ks_apiserver.uid_of_member(self.host, self.name, token) != known
+        except ks_apiserver.MemberRefusesToken:
+            return False
+        except KubeError:
+            return True
 
     def _release(self, progress: Progress) -> None:
         """Take KubeSphere's finalizer away, the webhook suspended meanwhile where there is one."""
@@ -119,12 +130,11 @@ class HostSide:
         def evaluate(seen: Object | None) -> Outcome[None]:
             if seen is None:
                 return Done(None)
-            # Another run may have restored it meanwhile; and an API server notices the change a moment later.
-            if self._webhook is not None and cluster_webhook.suspend(self.host, reason):
-                return Pending("its webhook is being suspended", retry_in=_LOOK)
+            if self._webhook is not None:
+                cluster_webhook.suspend(self.host, reason)  # another run may have restored it meanwhile
             try:
                 self._take_finalizer(seen)
-            except KubeError as error:
+            except KubeError as error:  # an API server notices the suspension a moment later
                 return Pending(error.message, error.hint, _LOOK)
             return Done(None)
 

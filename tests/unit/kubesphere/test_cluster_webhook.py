@@ -63,8 +63,8 @@ def test_a_plan_says_the_same() -> None:
 
 def test_what_a_killed_run_left_is_restored_by_another() -> None:
     host = FakeSession("host", configuration())
-    assert cluster_webhook.suspend(host, "why")
-    assert not cluster_webhook.suspend(host, "why")
+    cluster_webhook.suspend(host, "why")
+    cluster_webhook.suspend(host, "why")
     cluster_webhook.restore(host)
     cluster_webhook.restore(host)
     assert standing(host)["webhooks"] == configuration()["webhooks"]

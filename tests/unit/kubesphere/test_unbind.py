@@ -53,6 +53,8 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
 
 from tests.unit.fakes import Clock, FakeSession, fail, item
 from tests.unit.kubesphere.test_cluster_webhook import configuration, standing
+from tests.unit.kubesphere.test_member import PROXY, one
+from tests.unit.kubesphere.test_member import run as import_one
 
 ACCOUNT, ROLE = "m-kubesphere", "kubefed-controller-manager:m-kubesphere"
 DENIED = "dial tcp 192.0.2.7:6443: i/o timeout"
@@ -265,8 +267,8 @@ def test_killed_anywhere_the_next_run_comes_to_the_same_end(killed_after: int) -
     with pytest.raises(KeyboardInterrupt):
         fleet.run()
     fleet.run()
-    for one, other in ((fleet.host, whole.host), (fleet.member, whole.member)):
-        assert {path: stripped(each) for path, each in one.objects.items()} == {
+    for killed, other in ((fleet.host, whole.host), (fleet.member, whole.member)):
+        assert {path: stripped(each) for path, each in killed.objects.items()} == {
             path: stripped(each) for path, each in other.objects.items()
         }
     assert fleet.run().actions == []
@@ -375,8 +377,16 @@ def test_force_takes_the_finalizer(release: str) -> None:
     assert not fleet.host.objects.keys() & {CLUSTER.path("m")}
     if release == "3.4":
         assert standing(fleet.host)["webhooks"] == configuration()["webhooks"]
-        plan = Fleet(planning=True)
+        plan = Fleet(planning=True)  # no ks-apiserver answers for the member there
         assert plan.run(member=False, force=True).actions == found.actions
+
+
+def test_a_plan_asks_the_host_whether_it_reaches_the_member() -> None:
+    plan = Fleet(planning=True)
+    plan.host.put(config())
+    uid = {"metadata": {"uid": "uid-of-kube-system"}}
+    plan.host.answers[f"{PROXY}/api/clusters/m/v1/namespaces/kube-system"] = lambda: uid
+    assert plan.run(member=False, force=True).actions == ["delete Cluster m on host: unbind it"]
 
 
 def test_a_webhook_that_a_killed_run_left_suspended_is_restored() -> None:
@@ -441,3 +451,27 @@ def test_leftovers_of_a_cluster_that_is_gone(planning: bool) -> None:
         ["Secret", f"{FEDERATION_NAMESPACE}/m-secret"],
         ["Service", f"{NAMESPACE}/mc-m"],
     ]
+
+
+def test_no_secret_of_the_members_settings_is_shown() -> None:
+    fleet = Fleet()
+    content = yaml.safe_load(config(clusterName="m")["data"]["kubesphere.yaml"])
+    content["ldap"] = {"managerPassword": "a-password-of-ldap"}
+    content["authentication"]["oauthOptions"] = {"clients": [{"name": "kubesphere", "secret": "kubesphere"}]}
+    fleet.member.put({**config(), "data": {"kubesphere.yaml": yaml.safe_dump(content)}})
+    found = fleet.run()
+    shown = json.dumps([found.actions, found.diff])
+    assert "a-password-of-ldap" not in shown
+    assert "s" * 32 not in shown
+    assert "delete Deployment kubesphere-system/cluster-agent on member: the host does not know it any more" in shown
+
+
+def test_an_import_that_changes_a_cluster_restores_the_webhook() -> None:
+    host, member = one("host", "host"), one("member", "member")
+    import_one(host, member)
+    host.put(suspended())
+    host.journal.clear()
+    assert import_one(host, member).actions == []
+    found = import_one(host, member, region="eu")
+    assert found.actions[0].endswith("restore what was suspended")
+    assert standing(host)["webhooks"] == configuration()["webhooks"]

@@ -64,3 +64,16 @@ def test_a_table() -> None:
 
 def test_a_table_of_nothing() -> None:
     assert len(FILTERS["member_table"]([], {})) == 1
+
+
+def test_who_is_to_be_unbound() -> None:
+    variables = {
+        "a": {"kubesphere_member_state": "absent"},
+        "b": {"kubesphere_cluster_name": "other", "kubesphere_member_state": "present"},
+        "c": {},
+    }
+    states = FILTERS["member_states"](["a", "b", "c"], variables)
+    assert states == {"a": "absent", "other": "present", "c": "present"}
+    known = [{"name": name, "cluster_role": "member"} for name in ("a", "other", "c", "d")]
+    assert FILTERS["unbind_problems"]([], states, known, 1) == []
+    assert len(FILTERS["unbind_problems"](["c", "d"], states, known, 2)) == 2
