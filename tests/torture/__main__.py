@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from tests.prepare import ROOT
-from tests.torture import results
 from tests.torture.ground import Ground
-from tests.torture.scenarios import PARTS
+from tests.torture.results import Results, table
+from tests.torture.scenarios import PARTS, Part
 
 _RESULTS = ROOT / "build" / "torture.json"
 
@@ -25,24 +25,21 @@ def _say(text: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description="Kill, disturb and double runs.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of: {'; '.join(PARTS)} (default: all)")
-    parser.add_argument(
-        "--slice", type=_slice, default=(1, 1), metavar="K/N", help="only each n-th case, from the k-th"
-    )
-    parser.add_argument("--keep", action="store_true", help="keep the results that stand in the file already")
+    parser.add_argument("--resume", action="store_true", help="go on with the results that stand in the file already")
     parser.add_argument("--seed", type=int, default=1, help="of what is chosen at random (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=_RESULTS, help="file for all results (default: %(default)s)")
     return parser
 
 
-def _slice(text: str) -> tuple[int, int]:
-    first, number = (int(part) for part in text.split("/"))
-    if not 1 <= first <= number:
-        raise ValueError(text)
-    return first, number
-
-
 def _terminated(*_: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _try(name: str, part: Part, results: Results) -> None:
+    for plan, case in part.cases().items():
+        if not results.has(name, plan) and (found := case()):
+            results.add(found)
+    results.finish(name)
 
 
 def main() -> int:
@@ -53,22 +50,19 @@ def main() -> int:
         parser.error(f"no part {', '.join(sorted(unknown))}")
     signal.signal(signal.SIGTERM, _terminated)
     started = time.monotonic()
-    if not options.keep:
+    if not options.resume:
         options.output.unlink(missing_ok=True)
-    first, number = options.slice
+    results = Results.of(options.output)
     with tempfile.TemporaryDirectory(prefix="torture-") as folder, Ground(Path(folder), _say) as ground:
         for part in options.parts or PARTS:
-            for one in PARTS[part](ground, options.seed, _say).cases()[first - 1 :: number]:
-                if case := one():
-                    results.write(options.output, [case])
-    cases = results.read(options.output)
-    print(results.table(cases))
-    bad = [case for case in cases if not case.good]
+            if part not in results.complete:
+                _try(part, PARTS[part](ground, options.seed, _say), results)
+    print(table(results.cases))
+    bad = [case for case in results.cases if not case.good]
     for case in bad:
         print(case)
-    print(
-        f"{len(cases)} cases, {len(bad)} failed, in {time.monotonic() - started:.0f} s; all of them: {options.output}"
-    )
+    seconds = time.monotonic() - started
+    print(f"{len(results.cases)} cases, {len(bad)} failed, in {seconds:.0f} s; all of them: {options.output}")
     return int(bool(bad))
 
 

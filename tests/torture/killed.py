@@ -143,9 +143,9 @@ class Torture:
         self.plans = plans(scenario, len(gate.writes), seed)
         say(f"{scenario.name}: {len(gate.writes)} writes in {run.seconds:.1f} s, {len(self.plans)} cuts")
 
-    def cases(self) -> list[Callable[[], Case | None]]:
-        """All cuts, not yet made."""
-        return [functools.partial(self.cut, plan) for plan in self.plans]
+    def cases(self) -> dict[str, Callable[[], Case | None]]:
+        """All cuts by their names, not yet made."""
+        return {str(plan): functools.partial(self.cut, plan) for plan in self.plans}
 
     def cut(self, plan: Plan) -> Case | None:
         """Kill a run, run it again, and compare; None where the run had ended before."""

@@ -164,9 +164,9 @@ class Network:
     def _good_run(self) -> None:
         self._ground.must(self._playbook, self._fleet)
 
-    def cases(self) -> list[Callable[[], Case]]:
-        """All faults, not yet tried."""
-        return [functools.partial(self.case, fault) for fault in FAULTS]
+    def cases(self) -> dict[str, Callable[[], Case]]:
+        """All faults by their names, not yet tried."""
+        return {fault.name: functools.partial(self.case, fault) for fault in FAULTS}
 
     def case(self, fault: Fault) -> Case:
         """Run it through a fault, and then through a good network."""

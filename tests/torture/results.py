@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 Row = Sequence[str]
 
@@ -86,26 +85,50 @@ def _cells(of: Summary) -> Row:
     return (of.scenario, str(of.cases), str(of.good), str(of.most_runs), str(of.leftovers), f"{of.seconds:.0f}")
 
 
-def write(file: Path, cases: Iterable[Case]) -> list[Case]:
-    """Write cases down; others that stand in the file stay.
+@dataclass
+class Results:
+    """The file for machines, and what stands in it.
 
-    Returns:
-        All cases that stand in the file then.
+    Attributes:
+        cases: what was found.
+        complete: parts that have come to their end.
     """
-    found = {(case.scenario, case.plan): case for case in (*read(file), *cases)}
-    scenarios = dict.fromkeys(scenario for scenario, _plan in found)
-    content: dict[str, Any] = {
-        "scenarios": [asdict(summary(each, _of(each, found.values()))) for each in scenarios],
-        "cases": [asdict(case) for case in found.values()],
-    }
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(content, indent=1) + "\n")
-    return list(found.values())
 
+    file: Path
+    cases: list[Case] = field(default_factory=list)
+    complete: list[str] = field(default_factory=list)
 
-def read(file: Path) -> list[Case]:
-    """The cases of a file; none where there is no file."""
-    return [Case(**case) for case in json.loads(file.read_text())["cases"]] if file.exists() else []
+    @classmethod
+    def of(cls, file: Path) -> Results:
+        """What a file has already; nothing where there is none."""
+        content = json.loads(file.read_text()) if file.exists() else {"cases": [], "complete": []}
+        return cls(file, [Case(**case) for case in content["cases"]], content["complete"])
+
+    def has(self, scenario: str, plan: str) -> bool:
+        """Whether a case was tried."""
+        return any((case.scenario, case.plan) == (scenario, plan) for case in self.cases)
+
+    def add(self, case: Case) -> None:
+        """Write down a case."""
+        self.cases.append(case)
+        self._write()
+
+    def finish(self, part: str) -> None:
+        """Write down that all cases of a part were tried."""
+        self.complete.append(part)
+        self._write()
+
+    def _write(self) -> None:
+        scenarios = dict.fromkeys(case.scenario for case in self.cases)
+        content = {
+            "complete": self.complete,
+            "scenarios": [asdict(summary(each, _of(each, self.cases))) for each in scenarios],
+            "cases": [asdict(case) for case in self.cases],
+        }
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.file.with_suffix(".partial")
+        partial.write_text(json.dumps(content, indent=1) + "\n")
+        partial.rename(self.file)
 
 
 def _of(scenario: str, cases: Iterable[Case]) -> list[Case]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -23,8 +23,8 @@ _WORKSPACES = "/apis/tenant.kubesphere.io/v1alpha1/workspaces"
 class Part(Protocol):
     """One thing that is done, in several cases."""
 
-    def cases(self) -> Sequence[Callable[[], Case | None]]:
-        """All cases, not yet tried."""
+    def cases(self) -> Mapping[str, Callable[[], Case | None]]:
+        """All cases by their names, not yet tried."""
 
 
 def _with(**variables: object) -> Callable[[Ground], Fleet]:

@@ -157,10 +157,10 @@ class Together:
     def _fleet(self, **member: object) -> Fleet:
         return self._ground.fleet.with_member(MEMBER, **member)
 
-    def cases(self) -> list[Callable[[], Case]]:
-        """All of them, not yet tried."""
-        meetings = [functools.partial(self.meeting, each) for each in MEETINGS]
-        return [*meetings, *(functools.partial(self.pair, *each) for each in PAIRS)]
+    def cases(self) -> dict[str, Callable[[], Case]]:
+        """All of them by their names, not yet tried."""
+        meetings = {each.name: functools.partial(self.meeting, each) for each in MEETINGS}
+        return {**meetings, **{_title(*each): functools.partial(self.pair, *each) for each in PAIRS}}
 
     def meeting(self, meeting: Meeting) -> Case:
         """Have a person write just before the run does."""
@@ -182,7 +182,7 @@ class Together:
 
     def pair(self, connection: str, playbook: str = "import") -> Case:
         """Two runs that begin at the same time."""
-        return self._case(f"two runs of {playbook}, {connection}", lambda: self._pair(connection, playbook))
+        return self._case(_title(connection, playbook), lambda: self._pair(connection, playbook))
 
     def _pair(self, connection: str, playbook: str) -> tuple[str, str]:
         ground, fleet = self._ground, self._fleet(kubesphere_connection=connection)
@@ -218,6 +218,10 @@ class Together:
 
 
 PAIRS = (("direct", "import"), ("agent", "import"), ("agent", "site"))
+
+
+def _title(connection: str, playbook: str) -> str:
+    return f"two runs of {playbook}, {connection}"
 
 
 def _ended(run: Run) -> str:
