@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.integration.controller import Controller, Fleet
-from tests.integration.kubesphere import CLUSTERS, Audit, eventually, steer
+from tests.integration.kubesphere import CLUSTERS, DEPLOYMENTS, SYSTEM, Audit, eventually, names, steer
 from tests.integration.objects import Objects, all_objects, difference
 from tests.sandbox.cluster import Cluster
 from tests.sandbox.kubeapi import Object
@@ -16,12 +17,36 @@ from tests.sandbox.kubeapi import Object
 Clusters = dict[str, Cluster]
 
 MEMBERS = ("member-1", "member-2")
+AGENT = f"{DEPLOYMENTS}/cluster-agent"
+MINTED = f"{SYSTEM}/serviceaccounts/kubesphere-multicluster"
 NAMESPACES = "/api/v1/namespaces"
 WORKSPACES = "/apis/tenant.kubesphere.io/v1alpha1/workspaces"
 TEMPLATES = "/apis/tenant.kubesphere.io/v1alpha2/workspacetemplates"
-WEBHOOK = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/cluster.kubesphere.io"
+WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+WEBHOOK = f"{WEBHOOKS}/cluster.kubesphere.io"
 MANAGED = "kubefed.io/managed"
 NOTE = "kubesphere.multicluster/suspended-rules"
+
+# Another webhook that nobody answers: while it is there, no Cluster can be updated.
+OBSTACLE: Object = {
+    "metadata": {"name": "obstacle.example.org"},
+    "webhooks": [
+        {
+            "name": "obstacle.example.org",
+            "clientConfig": {"url": "https://127.0.0.1:1/"},
+            "rules": [
+                {
+                    "apiGroups": ["cluster.kubesphere.io"],
+                    "apiVersions": ["*"],
+                    "operations": ["UPDATE"],
+                    "resources": ["clusters"],
+                }
+            ],
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+        }
+    ],
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +66,10 @@ class Installed:
 def installed(controller: Controller, fleet: Fleet, clusters: Clusters) -> Installed:
     """A host, and two members that are about to be imported."""
     steer(clusters["host"], cloud={"address": "auto"})
-    wanted = fleet.with_member("member-2", kubesphere_connection="agent").with_all(kubesphere_unbind_max=2)
+    wanted = fleet.with_member("member-1", kubesphere_credential="token").with_member(
+        "member-2", kubesphere_connection="agent"
+    )
+    wanted = wanted.with_all(kubesphere_unbind_max=2)
     run = controller.playbook("install", wanted)
     assert run.status == 0, run.output
     run = controller.playbook("proxy", wanted)
@@ -62,6 +90,12 @@ def tenant(version: str, kind: str, name: str, labels: dict[str, str]) -> Object
     """A Workspace or its template."""
     metadata = {"name": name, "labels": labels}
     return {"apiVersion": f"tenant.kubesphere.io/{version}", "kind": kind, "metadata": metadata, "spec": {}}
+
+
+def going(cluster: Cluster) -> list[Object]:
+    """Namespaces and pods that are being deleted."""
+    items = [item for path in (NAMESPACES, "/api/v1/pods") for item in cluster.api.get(path)["items"]]
+    return [item for item in items if "deletionTimestamp" in item["metadata"]]
 
 
 def make_own_workspace(member: Cluster) -> None:
@@ -95,6 +129,7 @@ def test_living_members(controller: Controller, installed: Installed, clusters: 
     member = clusters["member-1"]
     imported = controller.playbook("import", installed.fleet)
     assert imported.status == 0, imported.output
+    assert member.api.find(MINTED) is not None
     federate(member)
     uid = member.api.get(f"{NAMESPACES}/team-project")["metadata"]["uid"]
     token = clusters["host"].api.get(f"{CLUSTERS}/member-2")["spec"]["connection"]["token"]
@@ -108,6 +143,8 @@ def test_living_members(controller: Controller, installed: Installed, clusters: 
     assert run.status == 0, run.output
     assert foretold.actions == run.actions
     assert "delete Workspace team on member-1: it came from the host" in run.actions
+    agent = "delete Deployment kubesphere-system/cluster-agent on member-2: the host does not know it any more"
+    assert agent in run.actions
     assert [result["known"] for result in run.of("member") if "known" in result] == [True, True]
     assert token not in run.output
 
@@ -129,6 +166,7 @@ def test_living_members(controller: Controller, installed: Installed, clusters: 
 
 def stands_as_before(cluster: Cluster, before: Objects) -> None:
     """Wait until what takes its time to go has gone, and say what is different then."""
+    eventually(lambda: not going(cluster), "nothing to be in deletion")
     found: list[str] = []
 
     def same() -> bool:
@@ -139,3 +177,149 @@ def stands_as_before(cluster: Cluster, before: Objects) -> None:
         eventually(same, "the same objects", 10)
     except AssertionError:
         raise AssertionError(f"{cluster.name} is not as it was:\n" + "\n".join(found)) from None
+
+
+@pytest.fixture(scope="module")
+def imported(controller: Controller, installed: Installed, clusters: Clusters) -> Fleet:
+    """The inventory of the fleet, imported once more: member-1 under another name than before, member-2 as before."""
+    audit = Audit(clusters.values())
+    left_out = controller.playbook("import", absent(installed, *MEMBERS))
+    assert left_out.status == 0, left_out.output
+    assert audit.writes() == {}
+    wanted = installed.fleet.with_member("member-1", kubesphere_cluster_name="renamed")
+    run = controller.playbook("import", wanted)
+    assert run.status == 0, run.output
+    assert [result["verified"] for result in run.of("member")] == [True, True]
+    return wanted
+
+
+@pytest.mark.parametrize(
+    ("states", "variables", "words"),
+    [
+        (["present", "present"], {"kubesphere_unbind": ["host"]}, "host is the host itself"),
+        (["absent", "present"], {"kubesphere_unbind": ["member-2"]}, "member-2 is listed as present in the inventory"),
+        (["absent", "absent"], {"kubesphere_unbind_max": "50%"}, "2 of 2 members at once"),
+    ],
+)
+def test_what_is_refused(
+    controller: Controller,
+    imported: Fleet,
+    clusters: Clusters,
+    states: list[str],
+    variables: dict[str, Any],
+    words: str,
+) -> None:
+    audit = Audit(clusters.values())
+    wanted = imported.with_all(**variables, kubesphere_force=True)
+    for name, state in zip(MEMBERS, states, strict=True):
+        wanted = wanted.with_member(name, kubesphere_member_state=state)
+    run = controller.playbook("unbind", wanted)
+    assert run.status == 2, run.output
+    assert [text for text in run.failures.values() if words in text] != [], run.output
+    assert audit.writes() == {}
+
+
+def test_another_cluster_than_the_one_that_was_imported(
+    controller: Controller, imported: Fleet, clusters: Clusters
+) -> None:
+    audit = Audit(clusters.values())
+    swapped = imported.with_member(
+        "member-1", kubesphere_member_state="absent", kubesphere_kubeconfig=str(clusters["member-2"].kubeconfig)
+    )
+    run = controller.playbook("unbind", swapped)
+    assert "Cluster renamed on host is another cluster" in run.failures["member-1"]
+    assert audit.writes() == {}
+
+
+@pytest.fixture
+def dead(clusters: Clusters) -> Iterator[None]:
+    """The first member is reached by nobody; it lives again when the test ends."""
+    host, member = clusters["host"], clusters["member-1"]
+    host.cut_way_to(member, reject=True)
+    member.cut_from_machine()
+    yield
+    host.mend(member)
+    member.mend_to_machine()
+
+
+@pytest.mark.usefixtures("dead")
+def test_dead_member_and_a_run_that_is_killed_in_between(
+    controller: Controller, imported: Fleet, clusters: Clusters
+) -> None:
+    host = clusters["host"]
+    hook = host.api.get(WEBHOOK)["webhooks"]
+    wanted = imported.with_all(kubesphere_request_timeout=3).with_member("member-1", kubesphere_member_state="absent")
+    audit = Audit([host])
+    refused = controller.playbook("unbind", wanted)
+    assert "kubesphere_force to true, to clean the host only" in refused.failures["member-1"]
+    assert audit.writes() == {}
+
+    forced = wanted.with_all(kubesphere_force=True)
+    foretold = controller.playbook("unbind", forced, "--check")
+    assert foretold.status == 0, foretold.output
+    assert audit.writes() == {}
+    host.api.create(WEBHOOKS, OBSTACLE)
+    started = controller.start("unbind", forced)
+    eventually(lambda: is_suspended(host) or started.process.poll() is not None, "the webhook to be suspended")
+    assert started.process.poll() is None, started.output
+    started.kill()
+    host.api.delete(f"{WEBHOOKS}/{OBSTACLE['metadata']['name']}")
+    assert is_suspended(host)
+    assert all(each.get("rules", []) == [] for each in host.api.get(WEBHOOK)["webhooks"])
+
+    run = controller.playbook("unbind", forced)
+    assert run.status == 0, run.output
+    assert host.api.get(WEBHOOK)["webhooks"] == hook
+    assert not is_suspended(host)
+    assert "renamed" not in names(host)
+    assert (
+        "patch ValidatingWebhookConfiguration cluster.kubesphere.io on host: restore what was suspended" in run.actions
+    )
+    assert "patch Cluster renamed on host: KubeSphere does not let it go by itself" in foretold.actions
+    [result] = [each for each in run.of("member") if "known" in each]
+    assert result["member_cleaned"] is False
+    assert any("kubefed-controller-manager:renamed-kubesphere" in each for each in result["remaining"])
+    assert result["commands"][-1] in run.output
+    audit = Audit([host])
+    again = controller.playbook("unbind", forced)
+    assert again.status == 0, again.output
+    assert again.actions == []
+    assert audit.writes() == {}
+
+
+def is_suspended(host: Cluster) -> bool:
+    """Whether the webhook of Clusters is suspended."""
+    return NOTE in (host.api.get(WEBHOOK)["metadata"].get("annotations") or {})
+
+
+def test_member_that_lives_again(
+    controller: Controller, imported: Fleet, installed: Installed, clusters: Clusters
+) -> None:
+    wanted = imported.with_member("member-1", kubesphere_member_state="absent")
+    audit = Audit(clusters.values())
+    refused = controller.playbook("unbind", wanted)
+    assert "it says that a host has imported it as renamed" in refused.failures["member-1"]
+    assert audit.writes() == {}
+    run = controller.playbook("unbind", wanted.with_all(kubesphere_force=True))
+    assert run.status == 0, run.output
+    stands_as_before(clusters["member-1"], installed.before["member-1"])
+
+
+def test_cluster_that_the_inventory_no_longer_lists(
+    controller: Controller, imported: Fleet, installed: Installed, clusters: Clusters
+) -> None:
+    shorter = imported.without(*MEMBERS).with_all(kubesphere_unbind=["member-2"])
+    refused = controller.playbook("unbind", shorter)
+    assert "it is not reached by the play" in refused.output
+    forced = shorter.with_all(kubesphere_force=True)
+    foretold = controller.playbook("unbind", forced, "--check")
+    assert foretold.status == 0, foretold.output
+    run = controller.playbook("unbind", forced)
+    assert run.status == 0, run.output
+    assert foretold.actions == run.actions == ["delete Cluster member-2 on host: unbind it"]
+    stands_as_before(clusters["host"], installed.before["host"])
+    member = clusters["member-2"]
+    assert member.api.find(AGENT) is not None
+    rest = absent(installed, "member-2").with_all(kubesphere_force=True)
+    assert controller.playbook("unbind", rest).status == 0
+    stands_as_before(member, installed.before["member-2"])
