@@ -103,7 +103,17 @@ def _left(session: Session, former: Object) -> Object | None:
 
 
 def _seconds(moment: str) -> int:
-    return calendar.timegm(time.strptime(moment, "%Y-%m-%dT%H:%M:%SZ"))
+    try:
+        return calendar.timegm(time.strptime(moment, "%Y-%m-%dT%H:%M:%SZ"))
+    except ValueError:
+        return 0
+
+
+def _decoded(session: Session, certificate: str) -> str:
+    try:
+        return base64.b64decode(certificate).decode()
+    except ValueError:
+        raise KubeError("the client certificate that was issued is no base64 of a PEM text", session.cluster) from None
 
 
 def _manifest(name: str, request: str, seconds: int, labels: Mapping[str, str]) -> Object:
@@ -144,7 +154,7 @@ def _issued(session: Session, made: Object) -> str:
                 raise KubeError(f"the client certificate was not issued ({each['type']}): {told}", session.cluster)
         certificate = status.get("certificate")
         if certificate:
-            return Done(base64.b64decode(certificate).decode())
+            return Done(_decoded(session, certificate))
         return Pending(
             "its controller manager has not signed it",
             f"Not every cluster signs for {SIGNER}: choose a token then.",

@@ -91,6 +91,8 @@ SERVICE = {
 NODE = {"status": {"addresses": [{"type!": str, "address!": str}], "conditions": CONDITIONS}}
 JOB = {"status": {"succeeded": int, "failed": int, "conditions": CONDITIONS}}
 DATA = {"data": TEXTS, "type": str}
+BINDING = {"subjects": [dict.fromkeys(("kind!", "name!", "namespace", "apiGroup"), str)]}
+SIGNING_REQUEST = {"status": {"certificate": str, "conditions": CONDITIONS}}
 EVENT = {**dict.fromkeys(("type", "reason", "message", "lastTimestamp", "eventTime"), str), "involvedObject": dict}
 
 

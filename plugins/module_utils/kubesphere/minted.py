@@ -103,7 +103,8 @@ def recognise(config: Kubeconfig) -> Credential | None:
     claims = credentials.claims(config)
     bound = claims.get("kubernetes.io")
     if isinstance(bound, Mapping):
-        names = [(bound.get(each) or {}).get("name") for each in ("serviceaccount", "secret")]
+        parts = [bound.get(each) for each in ("serviceaccount", "secret")]
+        names = [each.get("name") if isinstance(each, Mapping) else None for each in parts]
         kind, namespace = "token", bound.get("namespace")
     else:
         prefix = "kubernetes.io/serviceaccount"
@@ -269,8 +270,11 @@ def _holder(member: Session, made: Credential, standing: Standing, reason: str) 
 def _requested(member: Session, account: Object, days: int, bound: Object, reason: str) -> Secret:
     spec: dict[str, Any] = {"expirationSeconds": days * _DAY, "boundObjectRef": bound}
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
-    answer = member.act("POST", account, "token", request, reason)
-    return Secret(str((answer.get("status") or {}).get("token") or ""))
+    status = member.act("POST", account, "token", request, reason).get("status")
+    token = status.get("token") if isinstance(status, Mapping) else None
+    if not isinstance(token, str) and not member.planning:
+        raise KubeError("it answered to a TokenRequest without a token", member.cluster)
+    return Secret(token or "")
 
 
 def _filled(member: Session, holder: Object) -> Secret:
@@ -279,7 +283,7 @@ def _filled(member: Session, holder: Object) -> Secret:
     def evaluate(now: Object | None) -> Outcome[Secret]:
         token = ((now or {}).get("data") or {}).get("token")
         if token:
-            return Done(Secret(base64.b64decode(token).decode()))
+            return Done(Secret(_decoded(member, token)))
         return Pending("the controller manager has put no token into it", retry_in=_LOOK)
 
     target = Target(SECRET, _name(holder), NAMESPACE)
@@ -330,6 +334,13 @@ def _manifest(kind: Kind, name: str = NAME, **fields: Any) -> Object:
 
 def _name(each: Object) -> str:
     return str(each["metadata"]["name"])
+
+
+def _decoded(member: Session, token: str) -> str:
+    try:
+        return base64.b64decode(token).decode("ascii")
+    except ValueError:
+        raise KubeError("the token that it put into a Secret is none", member.cluster) from None
 
 
 def _encoded(text: str) -> str:

@@ -238,6 +238,26 @@ def test_a_cluster_that_denies() -> None:
     assert f"CertificateSigningRequest {NAME}" not in member.names
 
 
+@pytest.mark.parametrize("answer", [{}, {"status": "x"}, {"status": {"token": 7}}, {"status": None}])
+def test_an_answer_without_a_token(answer: Object) -> None:
+    member = Member()
+    member.answers[f"{SERVICE_ACCOUNT.path(NAME, NAMESPACE)}/token"] = lambda: answer
+    with pytest.raises(KubeError, match="without a token"):
+        mint(member, "token")
+    assert member.names == set()
+
+
+def test_a_certificate_that_is_none() -> None:
+    member = Member()
+
+    def nonsense() -> Object:
+        return member.put({**member.at(CERTIFICATE_SIGNING_REQUEST, NAME), "status": {"certificate": "\u2603"}})
+
+    member.answers[f"{CERTIFICATE_SIGNING_REQUEST.path(NAME)}/approval"] = nonsense
+    with pytest.raises(KubeError, match="is no base64 of a PEM text"):
+        mint(member, "certificate")
+
+
 def test_a_cluster_too_old_for_tokens_that_end() -> None:
     member = Member()
     member.answers[f"{SERVICE_ACCOUNT.path(NAME, NAMESPACE)}/token"] = lambda: fail(NotFound("404", status=404))
@@ -268,6 +288,7 @@ def test_what_is_another_s_is_left_alone(kind: str, taken: Object) -> None:
         {"token": jwt(**{"kubernetes.io": {"serviceaccount": {"name": NAME}, "namespace": NAMESPACE}})},
         {"token": jwt(**{"kubernetes.io": {"serviceaccount": {"name": NAME}, "secret": None, "namespace": "default"}})},
         {"token": jwt(**{"kubernetes.io": "x"})},
+        {"token": jwt(**{"kubernetes.io": {"serviceaccount": "x", "secret": [1], "namespace": 7}})},
         {"client-certificate-data": base64.b64encode(self_signed("somebody").certificate.encode()).decode()},
     ],
 )
