@@ -146,8 +146,9 @@ def test_what_somebody_has_changed_is_what_a_run_changes_back(
 
 def test_who_is_known_on_one_side_only(controller: Controller, standing: Fleet, clusters: Clusters) -> None:
     host = clusters["host"]
-    stray = {"connection": {"type": "direct"}, "joinFederation": False}
-    host.api.create(CLUSTERS, {"metadata": {"name": "stray"}, "spec": stray})
+    kind = {"apiVersion": "cluster.kubesphere.io/v1alpha1", "kind": "Cluster"}
+    spec = {"connection": {"type": "direct"}, "joinFederation": False}
+    host.api.create(CLUSTERS, {**kind, "metadata": {"name": "stray"}, "spec": spec})
     host.api.delete(f"{CLUSTERS}/{DIRECT}")
     eventually(lambda: DIRECT not in names(host), "the Cluster to be gone")
     leaving = standing.with_member(BY_AGENT, kubesphere_member_state="absent")

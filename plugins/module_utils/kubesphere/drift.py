@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..kube.merge import is_list
 from .configuration import MISSING
 
 Data = dict[str, Any]
@@ -150,6 +151,9 @@ def _fields(before: Any, after: Any, path: str) -> Iterator[str]:
         for key in [*before, *(key for key in after if key not in before)]:
             step = f"[{key}]" if "." in str(key) else f".{key}" if path else str(key)
             yield from _fields(before.get(key, MISSING), after.get(key, MISSING), path + step)
+    elif is_list(before) and is_list(after) and len(before) == len(after):
+        for index, items in enumerate(zip(before, after)):
+            yield from _fields(*items, f"{path}[{index}]")
     elif before is MISSING:
         yield f"{path} is missing, wanted {_shown(after)}"
     elif after is MISSING:

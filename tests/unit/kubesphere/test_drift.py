@@ -50,8 +50,14 @@ def test_a_plan_without_writes_is_no_drift() -> None:
 
 
 def test_fields_that_differ_in_words() -> None:
-    before = {"metadata": {"labels": {"tier": "silver", "a.b/c": "1"}}, "spec": {"ports": [1], "gone": True}}
-    after = {"metadata": {"labels": {"tier": "gold", "a.b/c": "2"}}, "spec": {"ports": [1, 2], "new": {"x": None}}}
+    before = {
+        "metadata": {"labels": {"tier": "silver", "a.b/c": "1"}},
+        "spec": {"ports": [1], "gone": True, "same": [{"x": 1}, 2]},
+    }
+    after = {
+        "metadata": {"labels": {"tier": "gold", "a.b/c": "2"}},
+        "spec": {"ports": [1, 2], "same": [{"x": 3}, 2], "new": {"x": None}},
+    }
     [found] = planned([result(before, after)])["drift"]
     assert (found["object"], found["action"]) == (HEADER, f"patch {HEADER}")
     assert found["fields"] == [
@@ -59,6 +65,7 @@ def test_fields_that_differ_in_words() -> None:
         'metadata.labels[a.b/c] is "1", wanted "2"',
         "spec.ports is [1], wanted [1, 2]",
         "spec.gone is true, wanted none",
+        "spec.same[0].x is 1, wanted 3",
         'spec.new is missing, wanted {"x": null}',
     ]
 
