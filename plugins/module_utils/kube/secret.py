@@ -77,7 +77,7 @@ class Redactor:
         value = secret.reveal() if isinstance(secret, Secret) else secret
         if value and len(value) >= _SHORTEST_SECRET:
             self._known.add(value)
-            self._known.add(base64.b64encode(value.encode(errors="surrogatepass")).decode())
+            self._known |= _in_base64(value.encode(errors="surrogatepass"))
             self._known.add(json.dumps(value)[1:-1])  # as it stands inside of JSON: line ends of a key are escaped
 
     def text(self, value: str) -> str:
@@ -121,6 +121,14 @@ class Redactor:
         elif isinstance(masked_before, str) and masked_before == masked_after and before != after:
             return f"{masked_before} (before)", f"{masked_after} (after)"
         return masked_before, masked_after
+
+
+def _in_base64(secret: bytes) -> set[str]:
+    """A secret in base64: by itself, and what is always the same of it wherever it stands inside of another text."""
+    inside = (
+        base64.b64encode(bytes(before) + secret).decode().rstrip("=")[(before * 8 + 5) // 6 : -1] for before in range(3)
+    )
+    return {base64.b64encode(secret).decode(), *(each for each in inside if len(each) >= _SHORTEST_SECRET)}
 
 
 def visible(text: str) -> str:

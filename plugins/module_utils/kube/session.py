@@ -659,7 +659,7 @@ def _time(date: str | None) -> str:
 
 
 def _retry_after(value: str | None) -> float:
-    return min(float(value), 60.0) if value and value.isdigit() else 0.0
+    return min(float(value), 60.0) if value and value.isascii() and value.isdigit() else 0.0
 
 
 def _shortened(answer: bytes, length: int = 300) -> str:
