@@ -413,11 +413,24 @@ class _Installation:
                 )
 
     def _upgrade(self, found: Installed, wait_timeout: float | None) -> None:
-        """Replace the installer; with no installer running in between, the spec may be changed safely."""
-        found = self._when_idle(found, wait_timeout)
         objects = manifests(self.wanted, self.wanted.jwt_secret)[0]
-        changes = self._changes(found)
         deployment = self.session.find(DEPLOYMENT, INSTALLER, NAMESPACE)
+        if deployment and _same_image(deployment, objects) and not self._changes(found):
+            self._reconfigure(found, wait_timeout)  # begun by a run that was killed, or whose ks-installer failed
+        else:
+            self._replace_installer(found, deployment, objects, wait_timeout)
+        if not self._end_is_marked:
+            # Then the label alone tells the release; where a run writes core.version, it renews the label as well.
+            label_patch = {"metadata": {"labels": {"version": self.release.tag}}}
+            self.session.patch(found.configuration, label_patch, f"it is {self.release.tag} now")
+
+    def _replace_installer(
+        self, found: Installed, deployment: Object | None, objects: Sequence[Object], wait_timeout: float | None
+    ) -> None:
+        """With no installer running in between, the spec may be changed safely."""
+        if deployment:  # else a run that was killed has removed it, and nobody installs what it has changed
+            found = self._when_idle(found, wait_timeout)
+        changes = self._changes(found)
         label = self.release.installer.label if self.release.installer else ""
         if deployment and (changes or deployment["spec"]["selector"]["matchLabels"].get("app") != label):
             why = "its selector cannot be changed" if not changes else "the ClusterConfiguration is changed without it"
@@ -426,10 +439,6 @@ class _Installation:
         if changes:
             retry_on_conflict(self._upgrade_spec, found, self._read_again)
         self._ensure_installer(objects)
-        if not self._end_is_marked:
-            # Then the label alone tells the release; where a run writes core.version, it renews the label as well.
-            label_patch = {"metadata": {"labels": {"version": self.release.tag}}}
-            self.session.patch(found.configuration, label_patch, f"it is {self.release.tag} now")
 
     def _upgrade_spec(self, found: Installed) -> Object:
         changes = self._changes(found)
@@ -552,6 +561,18 @@ class _Installation:
 
 
 _TARGET = Target(CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE)
+
+
+def _same_image(deployment: Object, objects: Sequence[Object]) -> bool:
+    """Whether a Deployment of ks-installer has the image of that among some objects."""
+    named = (DEPLOYMENT.kind, INSTALLER)
+    return any(
+        _images(item) == _images(deployment) for item in objects if (item["kind"], item["metadata"]["name"]) == named
+    )
+
+
+def _images(deployment: Object) -> list[str]:
+    return [str(each.get("image")) for each in deployment["spec"]["template"]["spec"]["containers"]]
 
 
 def _values(release: Release, wanted: Wanted) -> dict[str, Any]:

@@ -362,6 +362,32 @@ class TestUpgrade:
         install(session, member())
         assert session.at(CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE)["last"] == "words"
 
+    def test_a_run_that_was_killed_with_the_installer_away(self) -> None:
+        """What it has noted as under way, nobody installs."""
+        session = FakeSession("one", config(), standing(tag="v3.4.0", notes={RUN_BEFORE: LATER}))
+        actions = install(session, member(), wait_timeout=None).actions
+        assert actions[-1].startswith("create Deployment kubesphere-system/ks-installer")
+
+    def test_a_run_that_goes_on_is_not_disturbed(self) -> None:
+        session = cluster(standing(tag="v3.4.0", notes={RUN_BEFORE: LATER}))
+        log(session, "TASK [common : x]\n")
+        found = install(session, member())
+        assert (found.actions, found.data["upgraded_from"], found.data["finished"]) == ([], "v3.4.0", False)
+
+    @pytest.mark.parametrize("notes", [{}, {FAILED_RUN: "task [common : x] failed"}])
+    def test_a_run_that_failed_is_repeated(self, notes: dict[str, str]) -> None:
+        session = cluster(standing(tag="v3.4.0", notes=notes))
+        log(session, "TASK [common : x]\nlocalhost : ok=1 failed=1\n")
+        deployment = session.at(DEPLOYMENT, INSTALLER, NAMESPACE)
+        deployment["status"] = {"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 1}
+        session.put(deployment)
+        actions = install(session, member()).actions
+        assert actions[0] == (
+            "patch Deployment kubesphere-system/ks-installer on one: restart it: its last run failed: "
+            "task [common : x] failed"
+        )
+        assert Installed(session.at(CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE)).failed_run == ""
+
     def test_a_release_that_is_told_by_the_label_alone(self) -> None:
         session = cluster(standing(tag="v3.0.0", core={"status": "enabled"}), tag="v3.0.0")
         wanted = Wanted("v3.1.0", "member", jwt_secret=Secret(SECRET))
