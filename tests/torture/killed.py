@@ -199,7 +199,7 @@ def plans(scenario: Scenario, writes: int, seed: int) -> list[Plan]:
     first = scenario.cuts == "after"
     chosen = [plan for plan in both if scenario.cuts == "both" or (plan.write % 2 == 1) == (plan.delivered == first)]
     chance = random.Random(f"{seed} {scenario.name}")
-    return [*chosen, *(Plan(share=chance.random()) for _ in range(scenario.at_random))]
+    return [*chosen, *(Plan(share=chance.random()) for dummy in range(scenario.at_random))]
 
 
 def sample(of: list[Plan], most: int, seed: int) -> list[Plan]:

@@ -191,7 +191,7 @@ class Together:
         ground.must(playbook, fleet)
         expected = ground.settled()
         begin()
-        started = [ground.start(playbook, fleet) for _ in range(2)]
+        started = [ground.start(playbook, fleet) for dummy in range(2)]
         runs = [each.end() for each in started]
         told = "; ".join(_ended(run) for run in runs)
         losers = [run for run in runs if run.status]

@@ -123,4 +123,4 @@ def _below(where: str, key: str) -> str:
 def _word(value: Any) -> str:
     if value is None:
         return "absent"
-    return next((word for kind, word in _WORDS.items() if type(value) is kind), "something else")
+    return _WORDS.get(type(value), "something else")

@@ -19,7 +19,7 @@ from tests.unit.hostile.case import HARMLESS, Case
 from tests.unit.hostile.kubeconfigs import GOOD, SERVER, with_
 from tests.unit.hostile.world import ABSENT, SECRETS, Fleet, Told, fleet
 
-MADE = [("POST", "/apis/cluster.kubesphere.io/v1alpha1/clusters")]
+MADE = (("POST", "/apis/cluster.kubesphere.io/v1alpha1/clusters"),)
 """What the import of a member writes."""
 
 
@@ -49,8 +49,8 @@ def one(servers: Fleet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Flee
     return servers
 
 
-def written(one: Fleet) -> list[tuple[str, str]]:
-    return [(method, path) for method, path, _body in one.writes]
+def written(one: Fleet) -> tuple[tuple[str, str], ...]:
+    return tuple((method, path) for method, path, _body in one.writes)
 
 
 def check(told: Told, words: str, one: Fleet, made: Any = MADE) -> None:
@@ -65,7 +65,7 @@ def check(told: Told, words: str, one: Fleet, made: Any = MADE) -> None:
     else:
         assert told.message, "it was not refused"
         assert words in told.message
-        assert written(one) == []
+        assert written(one) == ()
 
 
 def _hidden(text: str) -> bool:
@@ -189,7 +189,7 @@ def test_name(one: Fleet, case: Case) -> None:
     check(one.tell("member", cluster_name=case.given), case.words, one)
     told = one.tell("cluster_info", cluster_name=case.given)
     assert any(case.words in problem for problem in told.result["problems"])
-    assert written(one) == []
+    assert written(one) == ()
 
 
 @each(arguments.ADDRESSES)

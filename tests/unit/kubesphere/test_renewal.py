@@ -96,7 +96,7 @@ def run(
     host: FakeSession,
     member: FakeSession,
     *,
-    given: dict[str, Any] = WITH_PLUGIN,
+    given: dict[str, Any] | None = None,
     timeout: float | None = 5,
     **how: Any,
 ) -> Result:
@@ -105,7 +105,7 @@ def run(
         session.journal.clear()
         session.requests.clear()
     options = CredentialOptions(**{"kind": "auto", **how})
-    wanted = Wanted(name="m", direct=DirectOptions(given, "", options))
+    wanted = Wanted(name="m", direct=DirectOptions(given or WITH_PLUGIN, "", options))
     return import_member(host, member, wanted, wait_timeout=timeout)
 
 

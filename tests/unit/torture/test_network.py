@@ -13,7 +13,7 @@ WATCH = Request("host", "GET", "/api/v1/pods", "watch=1")
 
 def test_each_nth_request_is_harmed_and_so_many_at_most() -> None:
     gate = Faulty(Fault("x", "503", every=2, most=2))
-    given = [gate.before(READ) for _ in range(8)]
+    given = [gate.before(READ) for dummy in range(8)]
     assert [answer.status if answer else None for answer in given] == [None, 503, None, 503, None, None, None, None]
     assert gate.before(WATCH) is None
     assert gate.harmed == 2
