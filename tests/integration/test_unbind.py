@@ -130,6 +130,7 @@ def test_living_members(controller: Controller, installed: Installed, clusters: 
     imported = controller.playbook("import", installed.fleet)
     assert imported.status == 0, imported.output
     assert member.api.find(MINTED) is not None
+    assert all(difference(installed.before[name], all_objects(cluster)) for name, cluster in clusters.items())
     federate(member)
     uid = member.api.get(f"{NAMESPACES}/team-project")["metadata"]["uid"]
     token = clusters["host"].api.get(f"{CLUSTERS}/member-2")["spec"]["connection"]["token"]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 from ..kube.errors import KubeError, WaitTimeout
 from ..kube.resources import SECRET, SERVICE, Object
@@ -94,7 +94,7 @@ class HostSide:
 
     def _wait_until_gone(self, timeout: float, progress: Progress) -> None:
         def evaluate(seen: Object | None) -> Outcome[None]:
-            if seen is None:
+            if seen is None or self._is_another(seen):
                 return Done(None)
             finalizers = ", ".join(seen["metadata"].get("finalizers") or ["none"])
             return Pending(
@@ -128,7 +128,7 @@ class HostSide:
         reason = f"it denies every update of {self.name}, which cannot be reached"
 
         def evaluate(seen: Object | None) -> Outcome[None]:
-            if seen is None:
+            if seen is None or self._is_another(seen) or FINALIZER not in seen["metadata"].get("finalizers", ()):
                 return Done(None)
             if self._webhook is not None:
                 cluster_webhook.suspend(self.host, reason)  # another run may have restored it meanwhile
@@ -145,6 +145,10 @@ class HostSide:
             else:
                 wait(self.host, target, evaluate, goal=goal, timeout=_RELEASE, progress=progress, subject=self.name)
 
+    def _is_another(self, seen: Object) -> bool:
+        """Whether somebody has made a new Cluster of this name meanwhile."""
+        return bool(seen["metadata"]["uid"] != (self.cluster or seen)["metadata"]["uid"])
+
     def _take_finalizer(self, seen: Object) -> None:
         kept = [each for each in seen["metadata"].get("finalizers") or [] if each != FINALIZER]
         reason = "KubeSphere does not let it go by itself"
@@ -154,17 +158,18 @@ class HostSide:
         return self.host.find(target.kind, target.name, target.namespace)
 
     def _remove(self, target: Target) -> None:
-        """Delete one thing, unless KubeSphere is just about to."""
+        """Delete one thing that is left."""
+        if self.cluster is not None:
+            self._await_removal(target)
+        found = self._find(target)
+        if found is not None:
+            self.host.delete(found, f"there is no Cluster {self.name} any more")
+
+    def _await_removal(self, target: Target) -> None:
+        """Give KubeSphere the time to remove one thing: it does so a moment after the Cluster."""
 
         def evaluate(seen: Object | None) -> Outcome[None]:
             return Done(None) if seen is None else Pending("it is still there", retry_in=_LOOK)
 
-        if self.cluster is not None:
-            try:
-                return wait(self.host, target, evaluate, goal=f"{target} is gone", timeout=_SETTLING)
-            except WaitTimeout:
-                pass
-        found = self._find(target)
-        if found is not None:
-            self.host.delete(found, f"there is no Cluster {self.name} any more")
-        return None
+        with suppress(WaitTimeout):
+            wait(self.host, target, evaluate, goal=f"{target} is gone", timeout=_SETTLING)

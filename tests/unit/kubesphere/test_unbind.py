@@ -368,6 +368,15 @@ def test_a_cluster_that_is_not_let_go() -> None:
     assert "kubesphere_force" in caught.value.hint
 
 
+def test_a_finalizer_of_somebody_else_stays() -> None:
+    fleet = Fleet()
+    fleet.lets_go = False
+    fleet.host.at(CLUSTER, "m")["metadata"]["finalizers"] = [FINALIZER, "of.somebody/else"]
+    with pytest.raises(WaitTimeout, match=r"its finalizers are not removed: of\.somebody/else"):
+        fleet.run(force=True)
+    assert standing(fleet.host)["webhooks"] == configuration()["webhooks"]
+
+
 @pytest.mark.parametrize("release", ["3.3", "3.4"])
 def test_force_takes_the_finalizer(release: str) -> None:
     fleet = Fleet(release=release)
