@@ -227,7 +227,7 @@ def test_other_modules(one: Fleet, tmp_path: Path, module: str, case: Case) -> N
     folder.mkdir()
     given = {key: str(folder) if value == "{folder}" else value for key, value in case.given.items()}
     told = one.tell(module, **given)
-    check(told, case.words if told.message or case.words else HARMLESS, one, [])
+    check(told, case.words if told.message or case.words else HARMLESS, one, ())
     assert [path for path in tmp_path.rglob("*") if path != folder] == []
 
 

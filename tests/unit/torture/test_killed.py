@@ -62,7 +62,7 @@ def test_cut_after_delivery_and_nothing_passes_then() -> None:
 
 def test_run_that_nobody_kills_is_counted() -> None:
     cut, victim = aimed(Plan())
-    for dummy in range(3):
+    for _dummy in range(3):
         cut.before(request("DELETE"))
     assert (len(cut.writes), victim.killed) == (3, 0)
 
