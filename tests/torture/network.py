@@ -86,7 +86,7 @@ class Faulty(Gate):
         self._lock = threading.Lock()
         self._concerned = 0
         self.harmed = 0
-        self._harmed: set[int] = set()
+        self._marked: dict[int, Request] = {}  # by their ids: equal ones are different requests
 
     def before(self, request: Request) -> Answer | None:
         fault = self._fault
@@ -107,14 +107,13 @@ class Faulty(Gate):
             return Answer(status, _BUSY % (b"a fault", status), {"Content-Type": "application/json", **header})
         else:  # done with the answer
             with self._lock:
-                self._harmed.add(id(request))
+                self._marked[id(request)] = request
         return None
 
     def after(self, request: Request, answer: Answer) -> Answer:
         with self._lock:
-            harmed = id(request) in self._harmed
-            self._harmed.discard(id(request))
-        if not harmed:
+            marked = self._marked.pop(id(request), None)
+        if marked is None:
             return answer
         if self._fault.harm == "lost":
             raise HangUp

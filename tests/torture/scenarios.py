@@ -118,7 +118,6 @@ def _network(playbook: str, **variables: object) -> Callable[[Ground, int, Say],
 PARTS: dict[str, Callable[[Ground, int, Say], Part]] = {
     **{scenario.name: _torture(scenario) for scenario in SCENARIOS},
     "network, site": _network("site", **_AGENT),
-    "network, import": _network("import", **_DIRECT),
     "network, status": _network("status", **_DIRECT),
     "together": lambda ground, _seed, say: Together(ground, say),
 }

@@ -64,8 +64,9 @@ def of(api: KubeApi) -> State:
             if metadata.get("namespace") in _KUBERNETES_OWN or metadata["name"].startswith("system:"):
                 continue
             key = "/".join(filter(None, (resource, metadata.get("namespace"), _text(metadata["name"]))))
-            # Two that differ by what is drawn are two all the same.
-            same = sum(1 for each in found if each.partition(" ")[0] == key)
+            # Two that differ by what is drawn are two all the same. But how many tokens a ServiceAccount has is
+            # decided by a race of Kubernetes with KubeSphere.
+            same = 0 if key.endswith("-token-*") else sum(1 for each in found if each.partition(" ")[0] == key)
             found[f"{key} ({same + 1})" if same else key] = _object(item)
     return found
 
