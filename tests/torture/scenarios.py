@@ -85,7 +85,7 @@ def _renew(kind: str, sampled: int = 0) -> Scenario:
     minted = {**_DIRECT, "kubesphere_credential": kind}
     begin = partial(_import_only, **minted)
     fleet = _with(kubesphere_renew=True, **minted)
-    return Scenario(f"renew, {kind}", "renew", fleet, _install_and(begin), begin, at_random=14, sampled=sampled)
+    return Scenario(f"renew, {kind}", "renew", fleet, _install_and(begin), begin, at_random=18, sampled=sampled)
 
 
 def _import_only(ground: Ground, **variables: object) -> None:
@@ -96,8 +96,8 @@ SCENARIOS = (
     # The direct one makes the same writes as the other, but for the last.
     Scenario("site, agent", "site", _with(**_AGENT), Ground.bare, Ground.bare, "before", at_random=6, sampled=1),
     Scenario("site, direct", "site", _with(**_DIRECT), Ground.bare, Ground.bare, "after"),
-    Scenario("import, direct", "import", _with(**_DIRECT), Ground.install, Ground.forget, at_random=22, sampled=5),
-    Scenario("import, agent", "import", _with(**_AGENT), Ground.install, Ground.forget, at_random=30, sampled=5),
+    Scenario("import, direct", "import", _with(**_DIRECT), Ground.install, Ground.forget, at_random=28, sampled=5),
+    Scenario("import, agent", "import", _with(**_AGENT), Ground.install, Ground.forget, at_random=32, sampled=5),
     _renew("token", sampled=5),
     _renew("certificate"),
     _unbind("direct", partial(_imported, kubesphere_credential="token"), **_DIRECT),
