@@ -53,10 +53,14 @@ def main() -> int:
     if not options.resume:
         options.output.unlink(missing_ok=True)
     results = Results.of(options.output)
-    with tempfile.TemporaryDirectory(prefix="torture-") as folder, Ground(Path(folder), _say) as ground:
-        for part in options.parts or PARTS:
-            if part not in results.complete:
-                _try(part, PARTS[part](ground, options.seed, _say), results)
+    try:
+        with tempfile.TemporaryDirectory(prefix="torture-") as folder, Ground(Path(folder), _say) as ground:
+            for part in options.parts or PARTS:
+                if part not in results.complete:
+                    _try(part, PARTS[part](ground, options.seed, _say), results)
+    except KeyboardInterrupt:
+        _say("interrupted: --resume goes on with what has been found so far")
+        return 130
     print(table(results.cases))
     bad = [case for case in results.cases if not case.good]
     for case in bad:
