@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils.kube.merge import plain_copy
@@ -19,7 +20,7 @@ def inventory_problems(hosts: Sequence[str], members: Sequence[str]) -> list[str
     return preflight.inventory_problems(list(hosts), list(members))
 
 
-def fleet_problems(looked_at: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+def fleet_problems(looked_at: Mapping[str, Mapping[str, Any]]) -> Any:
     """Everything that is wrong, by inventory name: each cluster's own problems, and those between clusters.
 
     Args:
@@ -28,7 +29,7 @@ def fleet_problems(looked_at: Mapping[str, Mapping[str, Any]]) -> dict[str, list
     clusters = {name: result["cluster"] for name, result in looked_at.items() if result.get("cluster")}
     between = preflight.fleet_problems(clusters)
     found = {name: [*result.get("problems", ()), *between.get(name, ())] for name, result in looked_at.items()}
-    return {name: problems for name, problems in found.items() if problems}
+    return _fact({name: problems for name, problems in found.items() if problems})
 
 
 def problem_list(problems: Mapping[str, Sequence[str]], only: str | None = None) -> str:
@@ -44,17 +45,17 @@ def problem_list(problems: Mapping[str, Sequence[str]], only: str | None = None)
     return "\n".join([f"{count} problem{'s' if count != 1 else ''} found:", *lines])
 
 
-def member_table(members: Sequence[Mapping[str, Any]], expected: Mapping[str, str]) -> list[str]:
+def member_table(members: Sequence[Mapping[str, Any]], expected: Sequence[str]) -> list[str]:
     """Lines of a table of the fleet.
 
     Args:
         members: as the module member_info returns them.
-        expected: names of the members' Clusters by inventory name; empty where it is the inventory name.
+        expected: names of the Clusters that the inventory wants.
     """
     known = {member["name"] for member in members}
-    absent = [{"name": own or name, "problem": "not imported"} for name, own in expected.items()]
+    missing = [{"name": name, "problem": "not imported"} for name in expected if name not in known]
     rows: list[tuple[str, ...]] = [("CLUSTER", "ROLE", "CONNECTION", "KUBERNETES", "KUBESPHERE", "NODES", "STATE")]
-    for member in [*members, *(each for each in absent if each["name"] not in known)]:
+    for member in [*members, *missing]:
         fields = ("name", "cluster_role", "connection", "kubernetes_version", "kubesphere_version", "nodes")
         cells = [_cell(member.get(field)) for field in fields]
         rows.append((*cells, _cell(member.get("problem")) if member.get("problem") else "works"))
@@ -69,12 +70,7 @@ def member_states(members: Sequence[str], hostvars: Mapping[str, Mapping[str, An
         members: their inventory names.
         hostvars: variables by inventory name.
     """
-    return {
-        str(hostvars[name].get("kubesphere_cluster_name") or name): str(
-            hostvars[name].get("kubesphere_member_state") or "present"
-        )
-        for name in members
-    }
+    return {_cluster_name(name, hostvars): _state(name, hostvars) for name in members}
 
 
 def unbind_problems(
@@ -97,24 +93,24 @@ def planned(results: Sequence[Mapping[str, Any]], failure: Mapping[str, Any] | N
 
 
 def fleet_status(
-    fleet: Mapping[str, Any],
-    host: str,
-    expected: Mapping[str, str],
-    states: Mapping[str, str],
-    plans: Mapping[str, Any],
+    fleet: Mapping[str, Any], host: str, members: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]
 ) -> Any:
     """Everything that differs and everything that is wrong; see drift.status.
 
     Args:
         fleet: result of the module member_info, with details.
         host: inventory name of the host.
-        expected: names of the members' Clusters by inventory name; empty where it is the inventory name.
-        states: present or absent, by inventory name.
-        plans: what planned returned, by inventory name; empty where nothing was planned.
+        members: inventory names of the members.
+        hostvars: variables by inventory name; ``drift_found`` is what planned returned, where it was asked.
     """
-    members = {name: own or name for name, own in expected.items()}
-    absent = [name for name, state in states.items() if state == "absent"]
-    found = drift.status(fleet["members"], fleet["leftovers"], host=host, members=members, absent=absent, plans=plans)
+    found = drift.status(
+        fleet["members"],
+        fleet["leftovers"],
+        host=host,
+        members={name: _cluster_name(name, hostvars) for name in members},
+        absent=[name for name in members if _state(name, hostvars) == "absent"],
+        plans={name: hostvars[name].get("drift_found") or {} for name in (host, *members)},
+    )
     return _fact(found)
 
 
@@ -131,6 +127,18 @@ def status_fails(found: Mapping[str, Any], fail_on: str) -> bool:
 def proxy_url(written: Any) -> Any:
     """A proxy address with its port; one that no agent could dial stays as it is, to be refused with the reason."""
     return written if address.problems(written) else address.for_agent(written)
+
+
+def _cluster_name(member: str, hostvars: Mapping[str, Mapping[str, Any]]) -> str:
+    return str(hostvars[member].get("kubesphere_cluster_name") or member)
+
+
+def _state(member: str, hostvars: Mapping[str, Mapping[str, Any]]) -> str:
+    """A state that is misspelt would leave the member out of every playbook without a word."""
+    state = str(hostvars[member].get("kubesphere_member_state") or "present")
+    if state not in ("present", "absent"):
+        raise AnsibleFilterError(f"kubesphere_member_state of {member} is {state}: set it to present or absent.")
+    return state
 
 
 def _fact(value: Any) -> Any:

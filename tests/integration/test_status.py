@@ -99,6 +99,13 @@ def test_a_healthy_fleet(controller: Controller, standing: Fleet, clusters: Clus
     assert token not in run.output
 
 
+def test_a_misspelt_policy_does_not_open_the_gate(controller: Controller) -> None:
+    fleet = Fleet(hosts={"host": {"kubesphere_kubeconfig": "/nowhere"}})
+    run = controller.playbook("status", fleet, "-e", "kubesphere_status_fail_on=drfit")
+    assert run.status == 2
+    assert run.failures["host"] == "kubesphere_status_fail_on is drfit: set it to never, error or drift."
+
+
 def test_what_somebody_has_changed_is_what_a_run_changes_back(
     controller: Controller, standing: Fleet, clusters: Clusters
 ) -> None:

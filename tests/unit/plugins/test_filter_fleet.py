@@ -5,7 +5,19 @@
 
 from __future__ import annotations
 
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 from ansible_collections.kubesphere.multicluster.plugins.filter.fleet import FilterModule
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # before ansible-core 2.19 every text is taken for a template that is not marked
+
+    def trust_as_template(text: str) -> str:
+        return text
+
 
 FILTERS = FilterModule().filters()
 
@@ -25,6 +37,14 @@ def test_own_problems_come_before_those_between_clusters() -> None:
     )
     same = "it is the same cluster as {} (kube-system UID 1): give each its own kubeconfig"
     assert found == {"a": ["own", same.format("b")], "b": [same.format("a")], "d": ["not reached"]}
+
+
+def test_what_clusters_say_is_no_template_when_it_is_kept_as_a_fact() -> None:
+    """Where nothing else of it comes from a module as it is: then ansible-core before 2.19 would spare all of it."""
+    cluster = {"name": None, "cluster_role": "member", "release": "v3.4.1", "uid": "{{ 6 * 7 }}"}
+    found = FILTERS["fleet_problems"]({name: {"cluster": cluster, "problems": []} for name in ("a", "b")})
+    templar = Templar(loader=DataLoader(), variables={"found": found})
+    assert "{{ 6 * 7 }}" in templar.template(trust_as_template("{{ found.a | join }}"))
 
 
 def test_a_list_for_people() -> None:
@@ -53,7 +73,7 @@ def test_a_table() -> None:
         "problem": "",
     }
     broken = {"name": "east", "problem": "no\nanswer\x1b[31m"}
-    assert FILTERS["member_table"]([host, broken], {"e": "east", "west": "", "north": "n-1"}) == [
+    assert FILTERS["member_table"]([host, broken], ["east", "west", "n-1"]) == [
         "CLUSTER  ROLE  CONNECTION  KUBERNETES  KUBESPHERE  NODES  STATE",
         "host     host  direct      v1.20.2     v3.4.1      1      works",
         "east     -     -           -           -           -      no answer [31m",
@@ -63,7 +83,7 @@ def test_a_table() -> None:
 
 
 def test_a_table_of_nothing() -> None:
-    assert len(FILTERS["member_table"]([], {})) == 1
+    assert len(FILTERS["member_table"]([], [])) == 1
 
 
 def test_who_is_to_be_unbound() -> None:
@@ -77,3 +97,27 @@ def test_who_is_to_be_unbound() -> None:
     known = [{"name": name, "cluster_role": "member"} for name in ("a", "other", "c", "d")]
     assert FILTERS["unbind_problems"]([], states, known, 1) == []
     assert len(FILTERS["unbind_problems"](["c", "d"], states, known, 2)) == 2
+
+
+def test_a_state_that_is_misspelt_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="kubesphere_member_state of a is absnet: set it to present or absent"):
+        FILTERS["member_states"](["a"], {"a": {"kubesphere_member_state": "absnet"}})
+
+
+def test_status_of_an_inventory() -> None:
+    host = {"name": "main", "known": True, "cluster_role": "host", "problems": []}
+    members = [host, {"name": "one", "known": True, "cluster_role": "member", "problems": []}]
+    plan: dict[str, list[str]] = {"drift": [], "problems": []}
+    variables = {
+        "h": {"drift_found": plan},
+        "o": {"drift_found": plan, "kubesphere_cluster_name": "one"},
+        "a": {"kubesphere_member_state": "absent"},
+        "n": {},
+    }
+    found = FILTERS["fleet_status"]({"members": members, "leftovers": None}, "h", ["o", "a", "n"], variables)
+    assert found == {
+        "verdict": "drift",
+        "problems": [],
+        "drift": [{"cluster": "n", "text": "the host has no Cluster n: it is not imported"}],
+        "unplanned": ["n"],
+    }
