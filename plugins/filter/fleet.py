@@ -64,13 +64,17 @@ def member_table(members: Sequence[Mapping[str, Any]], expected: Sequence[str]) 
 
 
 def member_states(members: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Whether each member is to be ``present`` or ``absent``, by the name of its Cluster.
+    """Whether each member is to be ``present`` or ``absent``, by the name of its Cluster; two may say both of one.
 
     Args:
         members: their inventory names.
         hostvars: variables by inventory name.
     """
-    return {_cluster_name(name, hostvars): _state(name, hostvars) for name in members}
+    states: dict[str, str] = {}
+    for name in members:
+        cluster, state = _cluster_name(name, hostvars), _state(name, hostvars)
+        states[cluster] = state if states.get(cluster, state) == state else unbind_batch.BOTH
+    return states
 
 
 def unbind_problems(

@@ -245,7 +245,18 @@ def proxy_address_of(deployment: Object) -> str:
     return _flags(deployment).get("--proxy-server", "")
 
 
-def secrets_of(deployment: Object) -> list[str]:
+def remove(member: Session, deployment: Object, reason: str) -> None:
+    """Delete an agent, without showing its secrets.
+
+    Raises:
+        KubeError: it could not be deleted.
+    """
+    for secret in _secrets_of(deployment):
+        member.redactor.add(secret)
+    member.delete(deployment, reason)
+
+
+def _secrets_of(deployment: Object) -> list[str]:
     """What of an agent that stands must not be shown: its token, and secrets in its environment."""
     containers = ((deployment.get("spec") or {}).get("template") or {}).get("spec", {}).get("containers") or []
     variables = [each for container in containers for each in container.get("env") or []]

@@ -45,8 +45,8 @@ def suspended(host: Session, reason: str) -> Iterator[None]:
     Raises:
         KubeError: it could not be read or written.
     """
-    suspend(host, reason)
     try:
+        suspend(host, reason)  # in here, for its answer may get lost
         yield
     finally:
         restore(host)

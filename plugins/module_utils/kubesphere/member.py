@@ -444,7 +444,7 @@ class _Import:
         if isinstance(connection, Direct) and _was_agent(written):
             connection.clear_agent()
             former[FORMER_CONNECTION] = "its agent"
-        if isinstance(connection, Direct) and connection.notes():
+        if isinstance(connection, Direct) and connection.has_minted:
             connection.clear_credentials()
         elif CREDENTIAL in (written["metadata"].get("annotations") or {}) and self.member is not None:
             minted.remove(self.member, "its kubeconfig is another now")

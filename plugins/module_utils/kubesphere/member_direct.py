@@ -13,7 +13,7 @@ from typing import Any
 from ..kube.resources import SERVICE, Object
 from ..kube.session import Session
 from ..kube.wait import Progress
-from . import agent, credentials, installed, member_credential, releases
+from . import agent, credentials, installed, member_credential, minted, releases
 from .member_credential import Credential, CredentialOptions, Given
 from .names import CLUSTER, CREDENTIAL, NAMESPACE, mc_service
 
@@ -88,6 +88,11 @@ class Direct:
         """Revoke what was made in vain: whatever the Cluster does not have."""
         self.credential.discard(stored(self.host.find(CLUSTER, self.cluster_name)))
 
+    @property
+    def has_minted(self) -> bool:
+        """Whether the credential is one of ours; a user may also give what was made for him."""
+        return not isinstance(self.credential, Given) or minted.recognise(self.credential.config) is not None
+
     def clear_credentials(self) -> None:
         """Revoke every other credential of ours than the Cluster has, a killed run's too."""
         if self.credential.has_former:
@@ -147,7 +152,7 @@ class Direct:
         """
         deployment = agent.find(self.member)
         if deployment is not None and agent.belongs_to(deployment) == self.cluster_name:
-            self.member.delete(deployment, "its connection is direct now")
+            agent.remove(self.member, deployment, "its connection is direct now")
         service = self.host.find(SERVICE, mc_service(self.cluster_name), NAMESPACE)
         if service is not None:
             self.host.delete(service, "its connection is direct now")

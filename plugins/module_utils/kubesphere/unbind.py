@@ -18,7 +18,16 @@ from ..kube.session import Session
 from ..kube.wait import Progress, silent
 from . import agent, result
 from .conditions import condition_problem
-from .names import FEDERATION_NAMESPACE, HOST_LABEL, MANAGED_LABEL, NAMESPACE
+from .names import (
+    CONFIG,
+    FEDERATION_NAMESPACE,
+    HOST_LABEL,
+    MANAGED_BY,
+    MANAGED_LABEL,
+    NAMESPACE,
+    OWNER,
+    UNBINDING,
+)
 from .refusals import Refused
 from .result import Result
 from .unbind_host import HostSide
@@ -50,7 +59,7 @@ def unbind(
         ``commands``: what may still be on a member that was not cleaned, and how it is removed there.
 
     Raises:
-        Refused: it must not be unbound; nothing was written.
+        Refused: it must not be unbound; nothing was written, but the webhook of a killed run restored.
         KubeError: a request or a wait failed.
     """
     return _Unbind(host, member, name, force, wait_timeout, progress).run()
@@ -73,8 +82,8 @@ class _Unbind:
     def run(self) -> Result:
         host_side = HostSide(self.host, self.name)
         self._check_host(host_side.cluster)
+        host_side.restore_webhook()  # first of all: a refusal must not leave it open
         member_side = self._member_side(host_side)
-        host_side.restore_webhook()
         # A member that nobody has imported under this name may be somebody else's by now.
         bound = bool(member_side and (host_side.cluster is not None or member_side.claims or member_side.begun))
         if member_side and bound:
@@ -144,7 +153,7 @@ class _Unbind:
         """Up to release 3.2 a Cluster does not know the member's UID, but a federated member knows its name."""
         if cluster is None or (cluster.get("status") or {}).get("uid") or side.claims or side.begun:
             return
-        if not condition_problem(cluster, "Federated"):
+        if side.is_anothers or not condition_problem(cluster, "Federated"):
             raise _OtherCluster(f"it has nothing that an import as {self.name} leaves", self.name)
 
     def _check_without_member(self, host_side: HostSide, error: KubeError) -> None:
@@ -185,7 +194,8 @@ def remaining(name: str) -> list[str]:
         f"ClusterRole and ClusterRoleBinding {role(name)}",
         f"ServiceAccount {FEDERATION_NAMESPACE}/{service_account(name)}, and with it Namespace {FEDERATION_NAMESPACE}",
         f"Workspaces with the label {MANAGED_LABEL}=true, and namespaces that belong to them",
-        f"multicluster.clusterName of ConfigMap {NAMESPACE}/kubesphere-config",
+        f"multicluster.clusterName of ConfigMap {NAMESPACE}/{CONFIG}",
+        f"a credential with all rights that was made there for the host: what has the label {MANAGED_BY}={OWNER}",
     ]
 
 
@@ -198,6 +208,8 @@ def commands(name: str) -> list[str]:
     names = "-o jsonpath='{.items[*].metadata.name}'"
     release = '\'{"metadata":{"labels":{"kubesphere.io/workspace":null},"ownerReferences":null}}\''
     own = f"kubectl get workspacetemplates.tenant.kubesphere.io {names}"
+    made = f"-l {MANAGED_BY}={OWNER}"
+    config = f"kubectl -n {NAMESPACE} get configmap {CONFIG} -o yaml"
     return [
         f"for w in $({own}); do kubectl label workspaces.tenant.kubesphere.io $w {MANAGED_LABEL}=false --overwrite; "
         "done",
@@ -210,4 +222,8 @@ def commands(name: str) -> list[str]:
         f"kubectl delete clusterrolebinding,clusterrole {role(name)} --ignore-not-found",
         f"kubectl -n {FEDERATION_NAMESPACE} delete serviceaccount {service_account(name)} --ignore-not-found",
         f"kubectl delete namespace {FEDERATION_NAMESPACE} --ignore-not-found",
+        f"{config} | sed '/^ *clusterName: \"*{name}\"*$/d' | kubectl replace -f -",
+        f"kubectl -n {NAMESPACE} annotate configmap {CONFIG} {UNBINDING}-",
+        f"kubectl -n {NAMESPACE} delete secret,serviceaccount {made}",
+        f"kubectl delete clusterrolebinding,certificatesigningrequest {made}",
     ]

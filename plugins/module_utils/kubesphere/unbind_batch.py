@@ -10,6 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+BOTH = "present and absent"
+"""What an inventory says of a Cluster that two of its members share."""
+
 _SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 
 
@@ -20,12 +23,18 @@ def problems(
 
     Args:
         given: names of Clusters that were given beside the inventory.
-        members: what the inventory says of its members, ``present`` or ``absent``, by name of the Cluster.
+        members: what the inventory says of its members, ``present``, ``absent`` or ``BOTH``, by name of the Cluster.
         known: what the host knows, as the module member_info gives it.
         most: how many may go at once, as a number or as a share of the members that the host knows (``10%``). One may
             in any case.
     """
     found = [f"{name} is listed as present in the inventory" for name in given if members.get(name) == "present"]
+    found += [
+        f"{name} is the Cluster of a member that is present and of one that is absent: give them names of their own "
+        "(kubesphere_cluster_name)"
+        for name, state in members.items()
+        if state == BOTH
+    ]
     hosts = {each["name"] for each in known if each.get("cluster_role") == "host"}
     wanted = {*given, *(name for name, state in members.items() if state == "absent")}
     found += [f"{name} is the host itself" for name in sorted(wanted & hosts)]

@@ -162,7 +162,7 @@ class HostSide:
         if self.cluster is not None:
             self._await_removal(target)
         found = self._find(target)
-        if found is not None:
+        if found is not None and self.host.find(CLUSTER, self.name) is None:  # else it is a new one's by now
             self.host.delete(found, f"there is no Cluster {self.name} any more")
 
     def _await_removal(self, target: Target) -> None:

@@ -68,6 +68,7 @@ class MemberSide:
 
     Attributes:
         claims: whether it says by itself that it is imported under this name.
+        is_anothers: whether it only has accounts of other imports, as a host has its own.
         begun: whether a run before this one has begun to unbind it.
         elsewhere: name under which another host, or another Cluster of this one, has imported it; empty if none has.
     """
@@ -91,6 +92,7 @@ class MemberSide:
         self._account = accounts.pop(service_account(name), None)
         self._other_accounts = [each for each in accounts if each.endswith(service_account(""))]
         self.claims = bool(self._named or self._agent or self._account)
+        self.is_anothers = bool(self._other_accounts) and not (self.claims or self.elsewhere)
 
     # Before the host lets it go
 
@@ -122,9 +124,7 @@ class MemberSide:
         if not self.elsewhere:
             self._remove_workspaces()
         if self._agent:
-            for secret in agent.secrets_of(self._agent):
-                self.member.redactor.add(secret)
-            self.member.delete(self._agent, "the host does not know it any more")
+            agent.remove(self.member, self._agent, "the host does not know it any more")
         for kind in (CLUSTER_ROLE_BINDING, CLUSTER_ROLE):
             self._remove(self.member.find(kind, role(self.name)), "it was for the host's federation")
         self._remove(self._account, "it was for the host's federation")
@@ -165,7 +165,9 @@ class MemberSide:
             return Done(None) if seen is None or not _going(seen) else Pending("it is still being deleted")
 
         going = [
-            Target(WORKSPACE, each["metadata"]["name"]) for each in _listed(self.member, WORKSPACE) if _going(each)
+            Target(WORKSPACE, each["metadata"]["name"])
+            for each in _listed(self.member, WORKSPACE, selector=_MANAGED)
+            if _going(each)
         ]
         for target in [*going, Target(NAMESPACE_KIND, FEDERATION_NAMESPACE)]:
             wait(self.member, target, evaluate, goal=f"{target} is gone", timeout=timeout, progress=progress)
@@ -214,9 +216,8 @@ class MemberSide:
 
 
 def _listed(member: Session, kind: Kind, namespace: str | None = None, selector: str = "") -> list[Object]:
-    """Objects of a kind, each as if it was read by itself: in a list they do not say what they are."""
-    found = member.list(kind, namespace, label_selector=selector, missing_ok=True).items
-    return [{"apiVersion": kind.api_version, "kind": kind.kind, **each} for each in found]
+    """Objects of a kind, which need not be installed."""
+    return member.list(kind, namespace, label_selector=selector, missing_ok=True).items
 
 
 def _released(namespace: Object, foreign: Collection[str | None]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.error
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.merge import merge
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import DEPLOYMENT, POD, Object
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.secret import Secret
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere import agent
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere import agent, result
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.agent import Settings
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.names import NAMESPACE
 
@@ -469,6 +469,14 @@ class TestSettings:
             "EMPTY_PASSWORD": "",
         }
         assert Settings(environment=environment).secrets() == ["a-password", "a-token"]
+
+    def test_they_are_not_shown_when_the_agent_is_removed(self) -> None:
+        environment = {"HTTPS_PROXY": "http://user:a-password@192.0.2.9:3128"}
+        session = FakeSession("member", made(settings=Settings(environment=environment)))
+        agent.remove(session, session.at(DEPLOYMENT, agent.AGENT, NAMESPACE), "nobody needs it")
+        shown = str(result.of([session]).diff)
+        assert "HTTPS_PROXY" in shown
+        assert "a-password" not in shown
 
     def test_another_address(self) -> None:
         changed = agent.with_proxy_address(made(), "http://192.0.2.77:8080")

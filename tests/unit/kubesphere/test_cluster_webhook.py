@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import KubeError
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import KubeError, Unreachable
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import (
     VALIDATING_WEBHOOK_CONFIGURATION,
     Object,
@@ -47,6 +47,19 @@ def test_it_is_restored_whatever_happens() -> None:
     host = FakeSession("host", configuration())
     with pytest.raises(KeyboardInterrupt), cluster_webhook.suspended(host, "why"):
         raise KeyboardInterrupt
+    assert standing(host)["webhooks"] == configuration()["webhooks"]
+
+
+def test_it_is_restored_where_the_answer_gets_lost() -> None:
+    host = FakeSession("host", configuration())
+
+    def lost(_method: str, _written: Object) -> None:
+        host.on_write = lambda *_: None
+        raise Unreachable("no answer", "host")
+
+    host.on_write = lost
+    with pytest.raises(Unreachable), cluster_webhook.suspended(host, "why"):
+        pytest.fail("it is not known to be suspended")
     assert standing(host)["webhooks"] == configuration()["webhooks"]
 
 

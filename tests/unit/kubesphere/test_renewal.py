@@ -435,6 +435,13 @@ class TestClearing:
         assert member.names == before
         assert run(host, member, given=WITH_TOKEN, kind="given").actions == []
 
+    def test_one_that_was_made_and_is_given_is_in_use(self) -> None:
+        host, member = host_of(), member_of()
+        run(host, member)
+        for _again in range(2):
+            assert run(host, member, given=kubeconfig_of(host), kind="given").actions == []
+        assert len(member.secrets) == 1
+
     def test_not_before_it_has_been_used(self) -> None:
         host, member = host_of(), member_of()
         run(host, member)

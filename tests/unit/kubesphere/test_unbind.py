@@ -312,6 +312,15 @@ def test_another_cluster_where_clusters_have_no_uid() -> None:
     refused(fleet, "it has nothing that an import as m leaves")
 
 
+def test_another_hosts_member_where_this_one_was_never_federated() -> None:
+    fleet = Fleet(release="3.2")
+    fleet.host.at(CLUSTER, "m")["status"] = {}
+    fleet.member.put({**fleet.member.at(DEPLOYMENT, "cluster-agent", NAMESPACE), "spec": {}})
+    fleet.member.put(item(SERVICE_ACCOUNT, "other-kubesphere", FEDERATION_NAMESPACE))
+    fleet.member.objects.pop(SERVICE_ACCOUNT.path(ACCOUNT, FEDERATION_NAMESPACE))
+    refused(fleet, "it has nothing that an import as m leaves")
+
+
 @pytest.mark.parametrize("error", [Unreachable("no answer", "m"), Forbidden("403", "m", status=403)])
 def test_a_member_that_does_not_answer(error: KubeError) -> None:
     fleet = Fleet()
@@ -329,6 +338,13 @@ def test_a_member_that_the_play_does_not_reach() -> None:
     refused(Fleet(), "it is not reached by the play", member=False)
     found = Fleet().run(member=False, force=True)
     assert any("--cascade=orphan" in command for command in found.data["commands"])
+
+
+def test_what_remains_is_named_with_how_it_is_removed() -> None:
+    data = Fleet().run(member=False, force=True).data
+    for words in (ROLE, ACCOUNT, MANAGED_BY, "clusterName", "cluster-agent"):
+        assert any(words in each for each in data["remaining"]), words
+        assert any(words in each for each in data["commands"]), words
 
 
 def test_a_member_that_says_it_is_imported_and_the_host_knows_nothing() -> None:
@@ -460,6 +476,28 @@ def test_leftovers_of_a_cluster_that_is_gone(planning: bool) -> None:
         ["Secret", f"{FEDERATION_NAMESPACE}/m-secret"],
         ["Service", f"{NAMESPACE}/mc-m"],
     ]
+
+
+def test_what_belongs_to_a_cluster_that_was_made_meanwhile_stays() -> None:
+    fleet = Fleet()
+    fleet.lets_go = False
+
+    def made_anew(method: str, written: Object) -> None:
+        if (method, written["kind"]) == ("DELETE", "Cluster"):
+            fleet.host.put(item(CLUSTER, "m") | {"metadata": {"name": "m", "uid": "a-new-one"}})
+
+    fleet.host.on_write = made_anew
+    fleet.run()
+    assert {"m-secret", "mc-m"} <= fleet.left
+
+
+def test_a_refusal_leaves_no_webhook_suspended() -> None:
+    fleet = Fleet()
+    fleet.host.put(suspended())
+    with pytest.raises(Refused, match="not reached"):
+        fleet.run(member=False)
+    assert standing(fleet.host)["webhooks"] == configuration()["webhooks"]
+    assert len(fleet.writes) == 1
 
 
 def test_no_secret_of_the_members_settings_is_shown() -> None:

@@ -8,7 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.unbind_batch import limit, problems
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.unbind_batch import (
+    BOTH,
+    limit,
+    problems,
+)
 
 KNOWN: list[dict[str, Any]] = [
     {"name": "host", "cluster_role": "host"},
@@ -36,6 +40,7 @@ def test_limit_that_is_none(most: Any) -> None:
     [
         (["m1"], {"m1": "present"}, 1, "m1 is listed as present in the inventory"),
         (["host"], {}, 1, "host is the host itself"),
+        ([], {"m1": BOTH}, 1, "m1 is the Cluster of a member that is present and of one that is absent"),
         ([], {"host": "absent"}, 1, "host is the host itself"),
         (["m2"], {"m1": "absent"}, 1, "m1, m2 would be unbound, 2 of 20 members at once, and kubesphere_unbind_max"),
         ([], {"m1": "absent", "m2": "absent", "m3": "absent"}, "10%", "3 of 20 members at once"),

@@ -121,3 +121,14 @@ def test_status_of_an_inventory() -> None:
         "drift": [{"cluster": "n", "text": "the host has no Cluster n: it is not imported"}],
         "unplanned": ["n"],
     }
+
+
+def test_two_members_that_say_both_of_one_cluster() -> None:
+    variables = {
+        "old": {"kubesphere_cluster_name": "a", "kubesphere_member_state": "absent"},
+        "new": {"kubesphere_cluster_name": "a"},
+    }
+    for order in (["old", "new"], ["new", "old"]):
+        states = FILTERS["member_states"](order, variables)
+        known = [{"name": "a", "cluster_role": "member"}]
+        assert len(FILTERS["unbind_problems"]([], states, known, 1)) == 1
