@@ -240,6 +240,11 @@ def belongs_to(deployment: Object) -> str:
     return _flags(deployment).get("--name", "")
 
 
+def token_of(deployment: Object) -> str:
+    """The token by which an agent is known to its host."""
+    return _flags(deployment).get("--token", "")
+
+
 def proxy_address_of(deployment: Object) -> str:
     """The proxy address that an agent uses."""
     return _flags(deployment).get("--proxy-server", "")
@@ -261,7 +266,7 @@ def _secrets_of(deployment: Object) -> list[str]:
     containers = ((deployment.get("spec") or {}).get("template") or {}).get("spec", {}).get("containers") or []
     variables = [each for container in containers for each in container.get("env") or []]
     environment = {str(each.get("name")): each.get("value") or "" for each in variables}
-    token = _flags(deployment).get("--token", "")
+    token = token_of(deployment)
     return [*([token] if token else []), *Settings(environment=environment).secrets()]
 
 

@@ -14,7 +14,7 @@ from ..kube.errors import KubeError
 from ..kube.resources import CONFIG_MAP, Object
 from ..kube.secret import Secret, is_secret_key
 from ..kube.session import Session
-from .names import CONFIG, CONFIG_KEY, NAMESPACE
+from .names import CONFIG, CONFIG_KEY, NAMESPACE, UNBINDING
 
 _RESYNC_PERIOD = 120.0  # kubesphere v3.4.1 pkg/simple/client/multicluster/options.go
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
@@ -35,6 +35,7 @@ class KubeSphereConfig:
         proxy_publish_address: ``multicluster.proxyPublishAddress``.
         agent_image: ``multicluster.agentImage``.
         access_token_max_age: ``authentication.oauthOptions.accessTokenMaxAge`` as it is written; None if it is not.
+        begun_to_unbind: whether an unbind of this cluster has begun and not ended.
         resync_period: ``multicluster.clusterControllerResyncPeriod`` in seconds: how often a host looks at its members.
     """
 
@@ -44,6 +45,7 @@ class KubeSphereConfig:
     proxy_publish_address: str = ""
     agent_image: str = ""
     access_token_max_age: str | None = None
+    begun_to_unbind: bool = False
     resync_period: float = _RESYNC_PERIOD
 
 
@@ -75,6 +77,7 @@ def of(session: Session, config_map: Object) -> KubeSphereConfig:
         proxy_publish_address=str(multicluster.get("proxyPublishAddress") or ""),
         agent_image=str(multicluster.get("agentImage") or ""),
         access_token_max_age=None if max_age is None else str(max_age),
+        begun_to_unbind=UNBINDING in (config_map["metadata"].get("annotations") or {}),
         resync_period=_seconds(str(multicluster.get("clusterControllerResyncPeriod") or "")) or _RESYNC_PERIOD,
     )
 

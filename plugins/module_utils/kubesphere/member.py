@@ -29,6 +29,7 @@ from . import (
     kubesphere_config,
     minted,
     result,
+    unbind_member,
 )
 from .conditions import condition_problem
 from .configuration import check_cluster_name
@@ -139,6 +140,7 @@ class _Import:
         self.progress = progress
         self.warnings: list[str] = []
         self.choice: Choice | None = None
+        self._begun_to_unbind = False  # a new member, of which a killed unbind has left its note
         self._to_answer: Session | None = None  # a new member, whose ks-apiserver has to answer
         self._replaced: tuple[Object, Object] | None = None  # the Cluster before and after its kubeconfig was replaced
 
@@ -173,6 +175,8 @@ class _Import:
             ks_apiserver.version(self._to_answer)
         try:
             self.warnings += connection.prepare(live, uid)
+            if self.member and self._begun_to_unbind:
+                unbind_member.forget_begun(self.member)
 
             def write(seen: Object | None) -> Object:
                 return self._write(seen, connection)
@@ -286,6 +290,7 @@ class _Import:
             self._check_other_name(member_config.cluster_name, uid)
         self._check_duplicates(uid, direct)
         self._to_answer = self.member
+        self._begun_to_unbind = member_config.begun_to_unbind
 
     def _missing(self, session: Session) -> None:
         if not self.host.planning:

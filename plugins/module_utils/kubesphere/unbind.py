@@ -125,6 +125,7 @@ class _Unbind:
             self._check_same(host_side.cluster, uid)
             side = MemberSide(self.member, self.name)
             self._check_claims(host_side.cluster, side)
+            self._check_agent(host_side.cluster, side)
         except KubeError as error:
             self._check_without_member(host_side, error)
             return None
@@ -155,6 +156,16 @@ class _Unbind:
             return
         if side.is_anothers or not condition_problem(cluster, "Federated"):
             raise _OtherCluster(f"it has nothing that an import as {self.name} leaves", self.name)
+
+    def _check_agent(self, cluster: Object | None, side: MemberSide) -> None:
+        """Two hosts may know it by the same name, but each gives its agent a token of its own."""
+        token = (((cluster or {}).get("spec") or {}).get("connection") or {}).get("token")
+        if token and side.agent_token not in ("", token):
+            raise _OtherCluster(
+                f"its agent has not the token of Cluster {self.name}: another host may have imported it by this name",
+                self.name,
+                f"If none has, run the playbook import, which gives the agent the token of {self.host.cluster}.",
+            )
 
     def _check_without_member(self, host_side: HostSide, error: KubeError) -> None:
         """Go on without the member, if that is wanted, or if there is nothing to do anyway."""

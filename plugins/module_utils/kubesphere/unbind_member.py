@@ -69,6 +69,7 @@ class MemberSide:
     Attributes:
         claims: whether it says by itself that it is imported under this name.
         is_anothers: whether it only has accounts of other imports, as a host has its own.
+        agent_token: token of the agent that connects it under this name; empty if there is none.
         begun: whether a run before this one has begun to unbind it.
         elsewhere: name under which another host, or another Cluster of this one, has imported it; empty if none has.
     """
@@ -89,6 +90,7 @@ class MemberSide:
         deployment = agent.find(member)
         self._agent = deployment if deployment and agent.belongs_to(deployment) == name else None
         accounts = {each["metadata"]["name"]: each for each in _listed(member, SERVICE_ACCOUNT, FEDERATION_NAMESPACE)}
+        self.agent_token = agent.token_of(self._agent) if self._agent else ""
         self._account = accounts.pop(service_account(name), None)
         self._other_accounts = [each for each in accounts if each.endswith(service_account(""))]
         self.claims = bool(self._named or self._agent or self._account)
@@ -213,6 +215,17 @@ class MemberSide:
     def _remove(self, found: Object | None, reason: str) -> None:
         if found is not None and not _going(found):
             self.member.delete(found, reason)
+
+
+def forget_begun(member: Session) -> None:
+    """Take away the note of an unbind that has never ended: the member is imported anew.
+
+    Raises:
+        KubeError: it could not be written.
+    """
+    config = member.find(CONFIG_MAP, CONFIG, NAMESPACE)
+    if _note(config):
+        member.patch(config or {}, {"metadata": {"annotations": {UNBINDING: None}}}, "it is imported anew")
 
 
 def _listed(member: Session, kind: Kind, namespace: str | None = None, selector: str = "") -> list[Object]:

@@ -43,6 +43,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
     NAMESPACE,
     OWNER,
     SUSPENDED_RULES,
+    UNBINDING,
     WORKSPACE,
     WORKSPACE_LABEL,
     WORKSPACE_TEMPLATE,
@@ -101,7 +102,7 @@ class Fleet:
     """
 
     def __init__(self, *, planning: bool = False, release: str = "3.4", bound: bool = True) -> None:
-        cluster = item(CLUSTER, "m", spec={"connection": {"type": "proxy", "token": "t"}})
+        cluster = item(CLUSTER, "m", spec={"connection": {"type": "proxy", "token": "an-agent-token"}})
         cluster["metadata"]["finalizers"] = [FINALIZER]
         known = release != "3.2"
         federated = {"conditions": [{"type": "Federated", "status": "True"}]}
@@ -321,6 +322,15 @@ def test_another_hosts_member_where_this_one_was_never_federated() -> None:
     refused(fleet, "it has nothing that an import as m leaves")
 
 
+def test_another_host_that_has_imported_it_by_the_same_name() -> None:
+    fleet = Fleet()
+    fleet.member.put(manifest("m", Secret("anothers-token"), "http://192.0.2.9:8080", "tower", Settings()))
+    refused(fleet, "its agent has not the token of Cluster m")
+    found = fleet.run(force=True)
+    assert (found.data["member_cleaned"], fleet.member.writes) == (False, [])
+    assert "anothers-token" not in json.dumps([found.warnings, found.diff])
+
+
 @pytest.mark.parametrize("error", [Unreachable("no answer", "m"), Forbidden("403", "m", status=403)])
 def test_a_member_that_does_not_answer(error: KubeError) -> None:
     fleet = Fleet()
@@ -522,3 +532,18 @@ def test_an_import_that_changes_a_cluster_restores_the_webhook() -> None:
     found = import_one(host, member, region="eu")
     assert found.actions[0].endswith("restore what was suspended")
     assert standing(host)["webhooks"] == configuration()["webhooks"]
+
+
+def test_an_import_ends_an_unbind_that_was_killed() -> None:
+    """Else a later unbind from the former host would take the new one's member for its own."""
+    begun = config()
+    begun["metadata"]["annotations"] = {UNBINDING: "m"}
+    actions = []
+    for planning in (True, False):
+        host, member = one("host", "host", planning=planning), one("member", "member", planning=planning)
+        begun["data"] = member.at(CONFIG_MAP, "kubesphere-config", NAMESPACE)["data"]
+        member.put(begun)
+        actions.append(import_one(host, member).actions)
+    assert actions[0] == actions[1]
+    assert "patch ConfigMap kubesphere-system/kubesphere-config on member: it is imported anew" in actions[1]
+    assert not member.at(CONFIG_MAP, "kubesphere-config", NAMESPACE)["metadata"].get("annotations")
