@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..kube.errors import KubeError
-from ..kubesphere import preflight
+from ..kubesphere import configuration, preflight
 from ..kubesphere.releases import DEFAULT_RELEASE
 from ..kubesphere.result import Result
 from .authentication import AUTHENTICATION, CLUSTER_NAME
@@ -61,7 +61,9 @@ def run(options: Options, context: Context) -> Result:
         cluster |= {**seen, "installed": installed}
         problems += more
         problems = [reached.redactor.text(problem) for problem in problems]
-    return Result(data={"cluster": cluster, "problems": problems})
+    # Once, by the host, for it is the fleet's.
+    advice = configuration.advise_jwt_secret(options["jwt_secret"]) if options["cluster_role"] == "host" else []
+    return Result(data={"cluster": cluster, "problems": problems}, warnings=[f"{name}: {each}" for each in advice])
 
 
 GOAL = Goal(

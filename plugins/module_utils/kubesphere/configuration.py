@@ -215,11 +215,6 @@ def differences(live_spec: Mapping[str, Any], wanted_spec: Mapping[str, Any]) ->
     return list(_differences(live_spec, wanted_spec, ""))
 
 
-def same_meaning(live_spec: Mapping[str, Any], wanted_spec: Mapping[str, Any]) -> bool:
-    """Tell whether everything that is wanted stands already; see ``differences``."""
-    return next(_differences(live_spec, wanted_spec, ""), None) is None
-
-
 def check_jwt_secret(value: Any) -> list[str]:
     """Check a jwtSecret that was given.
 
@@ -241,11 +236,14 @@ def check_jwt_secret(value: Any) -> list[str]:
     ]
 
 
-def advise_jwt_secret(value: str) -> list[str]:
-    """Give advice on a jwtSecret that is usable."""
-    if len(value) >= JWT_SECRET_LENGTH:
+def advise_jwt_secret(value: Any) -> list[str]:
+    """What the user should know of a jwtSecret, even if it is usable."""
+    if not value or not isinstance(value, str) or len(value) >= JWT_SECRET_LENGTH:
         return []
-    return [f"jwtSecret has {len(value)} characters, {JWT_SECRET_LENGTH} are recommended: it signs every login."]
+    return [
+        f"jwtSecret is shorter than the {JWT_SECRET_LENGTH} letters that are recommended: whoever guesses it is "
+        "administrator of the whole fleet."
+    ]
 
 
 def check_cluster_name(name: Any, *, agent: bool = False) -> list[str]:

@@ -201,3 +201,15 @@ class TestKubeconfigForHost:
         assert made["current-context"] == "two"
         assert [each["user"] for each in made["users"]] == [{"token": "of-two"}]
         assert made["clusters"][0]["cluster"]["server"] == "https://inside:6443"
+
+
+@pytest.mark.usefixtures("reached")
+def test_a_short_jwt_secret_is_warned_of_once() -> None:
+    def warnings(role: str, secret: str) -> list[str]:
+        options = {**DEFAULTS, "cluster_role": role, "jwt_secret": secret}
+        return GOAL.run(options, Context(cluster="of the inventory")).warnings
+
+    [warning] = warnings("host", "Short1")
+    assert warning.startswith("one: jwtSecret is shorter than the 32 letters that are recommended")
+    assert "Short1" not in warning
+    assert warnings("member", "Short1") == warnings("host", "x" * 32) == []

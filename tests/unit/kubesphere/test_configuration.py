@@ -20,7 +20,6 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
     cluster_configuration,
     default_spec,
     differences,
-    same_meaning,
     would_be_recreated,
     would_break_installer,
 )
@@ -57,7 +56,7 @@ class TestMerge:
 
     @given(mappings, mappings)
     def test_what_was_merged_stands(self, one: dict[str, Any], other: dict[str, Any]) -> None:
-        assert same_meaning(merge(one, other), other)
+        assert not differences(merge(one, other), other)
 
     def test_nothing_is_shared_with_the_arguments(self) -> None:
         defaults: dict[str, Any] = {"a": {"b": [{"c": 1}]}}
@@ -290,13 +289,12 @@ class TestDifferences:
             Difference("d", {"e": 1}, "text"),
             Difference("f", MISSING, {"g": 1}),
         ]
-        assert not same_meaning(live, wanted)
 
     def test_what_means_the_same(self) -> None:
-        assert same_meaning({"a": 0.5, "b": 1, "more": 1}, {"a": 0.5, "b": 1.0, "c": None})
-        assert not same_meaning({"a": 1}, {"a": None})
-        assert not same_meaning({"a": "7"}, {"a": 7})
-        assert not same_meaning({"a": [{"b": 1, "more": 1}]}, {"a": [{"b": 1}]})
+        assert not differences({"a": 0.5, "b": 1, "more": 1}, {"a": 0.5, "b": 1.0, "c": None})
+        assert differences({"a": 1}, {"a": None})
+        assert differences({"a": "7"}, {"a": 7})
+        assert differences({"a": [{"b": 1, "more": 1}]}, {"a": [{"b": 1}]})
 
     @given(mappings)
     def test_everything_means_the_same_as_itself(self, value: dict[str, Any]) -> None:
@@ -332,7 +330,7 @@ class TestChecks:
 
     def test_advice(self) -> None:
         assert configuration.advise_jwt_secret(SECRET) == []
-        assert "32 are recommended" in configuration.advise_jwt_secret("short")[0]
+        assert "shorter than the 32 letters" in configuration.advise_jwt_secret("short")[0]
 
     @pytest.mark.parametrize("name", ["a", "member-1", "0", "a" * 63])
     def test_cluster_names(self, name: str) -> None:
