@@ -343,12 +343,18 @@ class _Import:
                 raise Refused(f"{what} (kube-system UID {uid})", self.where, hint)
 
     def _check_same(self, live: Object, uid: str) -> None:
-        """Refuse to lead an imported Cluster to another cluster."""
+        """Refuse to lead an imported Cluster to another cluster, and one that will be gone in a moment."""
         if HOST_LABEL in (live["metadata"].get("labels") or {}):
             raise Refused(
                 f"{self.wanted.name} is the name of the host's own Cluster",
                 self.where,
                 "Choose another name by kubesphere_cluster_name.",
+            )
+        if live["metadata"].get("deletionTimestamp"):
+            raise Refused(
+                f"Cluster {self.wanted.name} on {self.host.cluster} is being deleted",
+                self.where,
+                "Let it go first: playbook unbind, with kubesphere_member_state set to absent; then import it anew.",
             )
         known = str((live.get("status") or {}).get("uid") or uid)
         if uid and known != uid:

@@ -33,7 +33,7 @@ from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Target, wait
 from . import credentials
 from .credentials import Kubeconfig
-from .names import MANAGED_BY, NAMESPACE, OWNER
+from .names import MANAGED_BY, NAMESPACE, OWN, OWNER
 
 NAME = "kubesphere-multicluster"
 """Of the ServiceAccount, of the ClusterRoleBinding, and in front of whatever there are several of."""
@@ -121,7 +121,7 @@ def read(member: Session) -> Standing:
         KubeError: it cannot be read, or another's object has our name.
     """
     binding = _own(member, CLUSTER_ROLE_BINDING, NAME)
-    return Standing(binding, member.list(SECRET, NAMESPACE, label_selector=f"{MANAGED_BY}={OWNER}").items)
+    return Standing(binding, member.list(SECRET, NAMESPACE, label_selector=OWN).items)
 
 
 def mint(

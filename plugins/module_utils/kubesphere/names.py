@@ -76,6 +76,9 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 OWNER = "kubesphere.multicluster"
 """Label, and its value, of whatever the collection makes on a member for itself."""
 
+OWN = f"{MANAGED_BY}={OWNER}"
+"""The selector for it."""
+
 UNBINDING = f"{OWN_PREFIX}unbinding"
 """On a member's kubesphere-config: name of the Cluster that is being unbound, until nothing is left of it there."""
 

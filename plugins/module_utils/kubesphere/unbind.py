@@ -22,10 +22,9 @@ from .names import (
     CONFIG,
     FEDERATION_NAMESPACE,
     HOST_LABEL,
-    MANAGED_BY,
     MANAGED_LABEL,
     NAMESPACE,
-    OWNER,
+    OWN,
     UNBINDING,
 )
 from .refusals import Refused
@@ -206,7 +205,7 @@ def remaining(name: str) -> list[str]:
         f"ServiceAccount {FEDERATION_NAMESPACE}/{service_account(name)}, and with it Namespace {FEDERATION_NAMESPACE}",
         f"Workspaces with the label {MANAGED_LABEL}=true, and namespaces that belong to them",
         f"multicluster.clusterName of ConfigMap {NAMESPACE}/{CONFIG}",
-        f"a credential with all rights that was made there for the host: what has the label {MANAGED_BY}={OWNER}",
+        f"a credential with all rights that was made there for the host: what has the label {OWN}",
     ]
 
 
@@ -219,7 +218,7 @@ def commands(name: str) -> list[str]:
     names = "-o jsonpath='{.items[*].metadata.name}'"
     release = '\'{"metadata":{"labels":{"kubesphere.io/workspace":null},"ownerReferences":null}}\''
     own = f"kubectl get workspacetemplates.tenant.kubesphere.io {names}"
-    made = f"-l {MANAGED_BY}={OWNER}"
+    made = f"-l {OWN}"
     config = f"kubectl -n {NAMESPACE} get configmap {CONFIG} -o yaml"
     return [
         f"for w in $({own}); do kubectl label workspaces.tenant.kubesphere.io $w {MANAGED_LABEL}=false --overwrite; "

@@ -35,17 +35,15 @@ from . import agent, kubesphere_config
 from .names import (
     CONFIG,
     FEDERATION_NAMESPACE,
-    MANAGED_BY,
     MANAGED_LABEL,
     NAMESPACE,
-    OWNER,
+    OWN,
     UNBINDING,
     WORKSPACE,
     WORKSPACE_LABEL,
     WORKSPACE_TEMPLATE,
 )
 
-_OWN = f"{MANAGED_BY}={OWNER}"
 _MANAGED = f"{MANAGED_LABEL}=true"
 _TOKEN = "kubernetes.io/service-account-token"  # noqa: S105 - a type of Secrets
 # What Kubernetes itself puts into every namespace.
@@ -157,7 +155,7 @@ class MemberSide:
             return
         for kind in _MINTED:
             namespace = NAMESPACE if kind.namespaced else None
-            for each in _listed(self.member, kind, namespace, _OWN):
+            for each in _listed(self.member, kind, namespace, OWN):
                 self._remove(each, "it was made for the host")
 
     def wait_until_gone(self, timeout: float, progress: Progress) -> None:

@@ -104,6 +104,16 @@ def test_import_and_again_nothing() -> None:
     assert not run(host, member, 5, alias="Mine", region="eu").changed
 
 
+def test_a_cluster_that_is_being_deleted() -> None:
+    host, member = one("host", "host"), one("member", "member")
+    going = item(CLUSTER, "m", spec={"connection": {"type": "direct"}})
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    host.put(going)
+    with pytest.raises(Refused, match="Cluster m on host is being deleted"):
+        run(host, member, 5)
+    assert host.writes == []
+
+
 def test_a_plan_is_the_run() -> None:
     plan = run(one("host", "host", planning=True), one("member", "member", planning=True), 5)
     done = run(one("host", "host"), one("member", "member"))
