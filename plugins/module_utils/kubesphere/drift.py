@@ -104,10 +104,9 @@ def in_words(found: Mapping[str, Any]) -> list[str]:
         if items:
             lines.append(f"{len(items)} {one if len(items) == 1 else several} found:")
             lines += [f"- {item['cluster']}: {item['text']}" for item in items]
-    lines = lines or ["Everything works, and stands as the inventory says."]
     if found["unplanned"]:
-        lines.append(f"Not compared with the inventory: {', '.join(found['unplanned'])}.")
-    return lines
+        return [*lines, f"Not compared with the inventory: {', '.join(found['unplanned'])}."]
+    return lines or ["Everything works, and stands as the inventory says."]
 
 
 def fails(found: Mapping[str, Any], fail_on: str) -> bool:
