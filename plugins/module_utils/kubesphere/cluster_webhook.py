@@ -60,10 +60,15 @@ def suspend(host: Session, reason: str) -> None:
     """
 
     def change(seen: Object | None) -> Object:
-        if seen is None or is_suspended(seen):
-            return seen or {}
+        if seen is None:
+            return {}
         webhooks = plain_copy(seen.get("webhooks") or [])
-        rules = {each["name"]: each.pop("rules", []) for each in webhooks}
+        rules = {each["name"]: each.pop("rules", None) or [] for each in webhooks}
+        if is_suspended(seen):
+            if not any(rules.values()):
+                return seen
+            # ks-installer has put rules back, and left the annotation.
+            rules = {**_rules(seen, host.cluster), **{name: given for name, given in rules.items() if given}}
         changes = _changes(json.dumps(rules, sort_keys=True), [{**each, "rules": []} for each in webhooks])
         return host.patch(seen, changes, f"suspend it: {reason}", guarded=True)
 

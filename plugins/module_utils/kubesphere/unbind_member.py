@@ -164,11 +164,7 @@ class MemberSide:
         def evaluate(seen: Object | None) -> Outcome[None]:
             return Done(None) if seen is None or not _going(seen) else Pending("it is still being deleted")
 
-        going = [
-            Target(WORKSPACE, each["metadata"]["name"])
-            for each in _listed(self.member, WORKSPACE, selector=_MANAGED)
-            if _going(each)
-        ]
+        going = [Target(WORKSPACE, each["metadata"]["name"]) for each in self._workspaces() if _going(each)]
         for target in [*going, Target(NAMESPACE_KIND, FEDERATION_NAMESPACE)]:
             wait(self.member, target, evaluate, goal=f"{target} is gone", timeout=timeout, progress=progress)
 
@@ -178,8 +174,8 @@ class MemberSide:
         return self.member.find(CONFIG_MAP, CONFIG, NAMESPACE)
 
     def _workspaces(self) -> list[Object]:
-        """Workspaces that the host's federation has made here, or has taken over."""
-        return [each for each in _listed(self.member, WORKSPACE, selector=_MANAGED) if not _going(each)]
+        """Workspaces that the host's federation has made here, or has taken over; those that are going, too."""
+        return _listed(self.member, WORKSPACE, selector=_MANAGED)
 
     def _is_own(self, workspace: Object) -> bool:
         """Whether a workspace is the member's own, which federation has taken over: then it has a template here."""
@@ -187,6 +183,8 @@ class MemberSide:
 
     def _remove_workspaces(self) -> None:
         for workspace in self._workspaces():
+            if _going(workspace):
+                continue
             if self._is_own(workspace):
                 # As KubeSphere's own chart marks it: ks-core templates/role-templates.yaml.
                 label = {"metadata": {"labels": {MANAGED_LABEL: "false"}}}

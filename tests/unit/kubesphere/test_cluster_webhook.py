@@ -43,6 +43,15 @@ def test_rules_are_taken_and_given_back() -> None:
     assert [write.reason for write in host.journal] == ["suspend it: why", "restore what was suspended"]
 
 
+def test_rules_that_came_back_are_taken_again() -> None:
+    host = FakeSession("host", configuration())
+    cluster_webhook.suspend(host, "one")
+    host.put({**standing(host), "webhooks": configuration()["webhooks"]})
+    with cluster_webhook.suspended(host, "two"):
+        assert [hook["rules"] for hook in standing(host)["webhooks"]] == [[]]
+    assert standing(host)["webhooks"] == configuration()["webhooks"]
+
+
 def test_it_is_restored_whatever_happens() -> None:
     host = FakeSession("host", configuration())
     with pytest.raises(KeyboardInterrupt), cluster_webhook.suspended(host, "why"):

@@ -237,6 +237,17 @@ def test_namespaces_first_and_the_agent_after_the_cluster() -> None:
     assert order.index("DELETE Workspace team") > order.index("DELETE Cluster m")
 
 
+def test_a_namespace_outlives_a_workspace_that_is_going_already() -> None:
+    fleet = Fleet()
+    team = fleet.member.at(WORKSPACE, "team")
+    fleet.member.put({**team, "metadata": {**team["metadata"], "deletionTimestamp": "now"}})
+    with pytest.raises(WaitTimeout):
+        fleet.run(wait_timeout=0.01)
+    project = fleet.member.at(NAMESPACE_KIND, "team-project")["metadata"]
+    assert [owner["kind"] for owner in project["ownerReferences"]] == ["Other"]
+    assert ("DELETE", "Workspace team") not in fleet.writes
+
+
 def test_again_nothing() -> None:
     fleet = Fleet()
     assert fleet.run().changed
