@@ -45,7 +45,7 @@ lint sanity unit oldest build: tools ## One stage of make test
 integration molecule: prepare ## One stage of make test
 	@$(RUN)/python -m tests.check $@
 
-torture: prepare ## Kill, disturb and double runs wherever it can be done (half an hour); writes build/torture.json
+torture: prepare ## Kill, disturb and double runs wherever it can be done (three quarters of an hour); writes build/torture.json
 	$(RUN)/python -m tests.torture
 
 bench: prepare ## Measure against kubectl and kubernetes.core; writes build/bench.json
