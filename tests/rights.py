@@ -101,8 +101,9 @@ def superfluous(given: Iterable[Right], asked: Iterable[Right]) -> list[Right]:
 
 
 def load(path: Path) -> list[dict[str, Any]]:
-    """The objects of a manifest."""
-    return [item for item in yaml.safe_load_all(path.read_text()) if item]
+    """The objects of a manifest, one by one or as a List."""
+    documents = [document for document in yaml.safe_load_all(path.read_text()) if document]
+    return [item for document in documents for item in document.get("items", [document])]
 
 
 def _right(event: audit.Event) -> Right | None:
