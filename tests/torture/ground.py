@@ -101,7 +101,9 @@ class Ground:
 
     def start(self, playbook: str, fleet: Fleet, *arguments: str) -> Started:
         """Start a playbook, with a folder of our own for its temporary files."""
-        return self.controller.start(playbook, fleet, *arguments, env={"TMPDIR": str(self._temporary)})
+        started = self.controller.start(playbook, fleet, *arguments, env={"TMPDIR": str(self._temporary)})
+        self._stack.callback(_end, started)  # one that goes on when we are interrupted
+        return started
 
     def run(self, playbook: str, fleet: Fleet, *arguments: str) -> Run:
         """Run a playbook to its end."""
@@ -191,3 +193,8 @@ class Ground:
         """Remove what a finding left, so that it is told once."""
         for path in files_below(self._temporary, self.controller.home / "tmp"):
             path.unlink(missing_ok=True)
+
+
+def _end(run: Started) -> None:
+    if run.process.poll() is None:
+        run.kill()
