@@ -350,7 +350,7 @@ def test_user_with_too_few_rights(controller: Controller, fleet: Fleet, clusters
     def may_read() -> bool:
         return not problems(controller.playbook("preflight", wanted))["member-2"][0].startswith("Failed")
 
-    eventually(may_read, "the role to be in force", 20)
+    eventually(may_read, "the role to be in force", 40)
     assert problem(controller, wanted, clusters) == (
         "the kubeconfig's user may not create customresourcedefinitions, create clusterroles, escalate clusterroles, "
         "create clusterrolebindings, bind clusterroles, create serviceaccounts, create deployments, create "

@@ -381,7 +381,7 @@ def is_dead(member: Cluster, user: dict[str, Any], folder: Path) -> bool:
 def test_former_tokens_are_dead(member: Cluster, former: list[dict[str, Any]], tmp_path: Path) -> None:
     assert len(former) == 3
     for user in former:
-        eventually(partial(is_dead, member, user, tmp_path), "a token to be refused", 15)
+        eventually(partial(is_dead, member, user, tmp_path), "a token to be refused", 40)
 
 
 # An older release

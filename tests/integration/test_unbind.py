@@ -175,7 +175,7 @@ def stands_as_before(cluster: Cluster, before: Objects) -> None:
         return not found
 
     try:
-        eventually(same, "the same objects", 10)
+        eventually(same, "the same objects", 40)
     except AssertionError:
         raise AssertionError(f"{cluster.name} is not as it was:\n" + "\n".join(found)) from None
 

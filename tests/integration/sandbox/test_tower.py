@@ -77,13 +77,13 @@ def initialised(host: KubeSphere, name: str, **given: Any) -> dict[str, Any]:
     after it has written, it takes the older object for one that is not initialised, and draws once more.
     """
     host.api.create(CLUSTERS, proxy_cluster(name, **given))
-    eventually(lambda: host.conditions(name).get("Initialized") == "True", f"{name} to be initialised", 15)
+    eventually(lambda: host.conditions(name).get("Initialized") == "True", f"{name} to be initialised", 40)
     return connection(host, name)
 
 
 def gone(host: KubeSphere, name: str) -> None:
     host.api.delete(f"{CLUSTERS}/{name}")
-    eventually(lambda: host.api.find(f"{CLUSTERS}/{name}") is None, f"{name} to be gone", 10)
+    eventually(lambda: host.api.find(f"{CLUSTERS}/{name}") is None, f"{name} to be gone", 40)
 
 
 def agent(name: str, token: str, address: str, workload: str = "cluster-agent") -> Object:
@@ -135,7 +135,7 @@ def run_job(cluster: Cluster, name: str, command: list[str]) -> tuple[int, str]:
         ],
     }
     cluster.api.create(JOBS, {"metadata": {"name": name}, "spec": {"backoffLimit": 0, "template": {"spec": pod}}})
-    eventually(lambda: cluster.api.get(f"{JOBS}/{name}")["status"].get("conditions"), f"the end of the Job {name}", 20)
+    eventually(lambda: cluster.api.get(f"{JOBS}/{name}")["status"].get("conditions"), f"the end of the Job {name}", 40)
     query = {"labelSelector": f"job-name={name}"}
     found = cluster.api.get("/api/v1/namespaces/default/pods", **query)["items"][0]
     path = f"/api/v1/namespaces/default/pods/{found['metadata']['name']}/log"
@@ -160,7 +160,7 @@ def imported(host: KubeSphere, member: KubeSphere) -> Iterator[str]:
 
 def remove_agent(member: KubeSphere, workload: str = "cluster-agent") -> None:
     member.api.delete(f"{DEPLOYMENTS}/{workload}", {"propagationPolicy": "Foreground"})
-    eventually(lambda: member.api.find(f"{DEPLOYMENTS}/{workload}") is None, "the agent to be gone", 20)
+    eventually(lambda: member.api.find(f"{DEPLOYMENTS}/{workload}") is None, "the agent to be gone", 40)
 
 
 def test_cluster_is_initialised_as_tower_does_it(host: KubeSphere) -> None:
@@ -191,13 +191,13 @@ def test_cluster_is_initialised_as_tower_does_it(host: KubeSphere) -> None:
         assert (status, "managed and will be renewed by tower" in text) == (400, True)
     finally:
         gone(host, "new")
-    eventually(lambda: host.api.find(f"{SYSTEM}/services/mc-new") is None, "its Service to be gone", 10)
+    eventually(lambda: host.api.find(f"{SYSTEM}/services/mc-new") is None, "its Service to be gone", 40)
 
 
 def test_given_token_is_kept_and_other_types_are_left_alone(host: KubeSphere) -> None:
     assert initialised(host, "own", token="mine")["token"] == "mine"
     host.api.patch(f"{CLUSTERS}/own", {"spec": {"joinFederation": False}})
-    eventually(lambda: host.api.find(f"{SYSTEM}/services/mc-own") is None, "its Service to be gone", 10)
+    eventually(lambda: host.api.find(f"{SYSTEM}/services/mc-own") is None, "its Service to be gone", 40)
     gone(host, "own")
 
 
@@ -214,7 +214,7 @@ def test_member_is_used_through_the_tunnel(host: KubeSphere, member: KubeSphere,
     assert found["metadata"]["uid"] == uid(member.cluster)
     # The second writer has just changed the member's kubesphere-config: its ks-apiserver starts anew.
     nodes = f"/api/clusters/{imported}/v1/nodes"
-    eventually(lambda: host.ask(nodes, host.token())[0] == 200, "the member's ks-apiserver", 20)
+    eventually(lambda: host.ask(nodes, host.token())[0] == 200, "the member's ks-apiserver", 40)
     listed = json.loads(host.ask(nodes, host.token())[1])["items"]
     assert [node["metadata"]["name"] for node in listed] == ["member-1-node"]
     assert host.ask(nodes, "nobody's token")[0] == 401
@@ -245,15 +245,15 @@ def test_agent_comes_back_to_a_new_tower_and_over_a_mended_line(
         if pod["metadata"]["name"].startswith("tower")
     )
     host.api.delete(f"{SYSTEM}/pods/{name}", {"gracePeriodSeconds": 0})
-    eventually(lambda: connection(host, imported)["kubeconfig"] != before, "a new kubeconfig", 20)
+    eventually(lambda: connection(host, imported)["kubeconfig"] != before, "a new kubeconfig", 40)
     authority = yaml.safe_load(base64.b64decode(before))["clusters"]
     assert yaml.safe_load(base64.b64decode(connection(host, imported)["kubeconfig"]))["clusters"] == authority
     host.cluster.cut(member.cluster)
-    eventually(lambda: "Connection closed with away" in host.log("tower"), "tower to notice", 20)
+    eventually(lambda: "Connection closed with away" in host.log("tower"), "tower to notice", 40)
     # The webhook of 3.4 lets nobody say that the member is away while it is.
     assert host.conditions(imported)["AgentAvailable"] == "True"
     host.cluster.mend(member.cluster)
-    eventually(lambda: host.log("tower").count("Connection established with away") == 2, "the agent to return", 20)
+    eventually(lambda: host.log("tower").count("Connection established with away") == 2, "the agent to return", 40)
 
 
 def test_agent_that_is_refused_tries_again(host: KubeSphere, member: KubeSphere) -> None:
@@ -263,12 +263,12 @@ def test_agent_that_is_refused_tries_again(host: KubeSphere, member: KubeSphere)
     member.api.create(DEPLOYMENTS, agent("strict", "wrong", address))
     try:
         refused = "Connection error: Unauthorized agent (Attempt: 2)"
-        eventually(lambda: refused in log_of(member, "cluster-agent"), "the agent to be refused", 20)
+        eventually(lambda: refused in log_of(member, "cluster-agent"), "the agent to be refused", 40)
         assert "Retrying in 140ms..." in log_of(member, "cluster-agent")
         host.api.patch(f"{CLUSTERS}/strict", {"spec": {"connection": {"token": "wrong"}}})
-        eventually(lambda: host.conditions("strict").get("AgentAvailable") == "True", "the agent to be let in", 10)
+        eventually(lambda: host.conditions("strict").get("AgentAvailable") == "True", "the agent to be let in", 40)
         remove_agent(member)
-        eventually(lambda: host.conditions("strict").get("AgentAvailable") == "False", "the agent to be missed", 10)
+        eventually(lambda: host.conditions("strict").get("AgentAvailable") == "False", "the agent to be missed", 40)
         assert condition(host, "strict", "AgentAvailable")["message"] == "Agent has not connected to proxy."
     finally:
         host.steer()
@@ -292,7 +292,7 @@ def test_agent_says_why_it_cannot_connect(host: KubeSphere, member: KubeSphere, 
     body = agent("nobody", "token", address.format(**places), "lost")
     member.api.create(DEPLOYMENTS, body)
     try:
-        eventually(lambda: f"Connection error: {words.format(**places)}" in log_of(member, "lost"), words, 10)
+        eventually(lambda: f"Connection error: {words.format(**places)}" in log_of(member, "lost"), words, 40)
     finally:
         host.steer()
         remove_agent(member, "lost")
@@ -306,7 +306,7 @@ def test_ports_collide_where_the_draw_wants_it(host: KubeSphere) -> None:
         # Who wants another one takes the condition away.
         host.steer(tower={"port": {"two": 6501}})
         host.api.patch(f"{CLUSTERS}/two", {"status": {"conditions": []}})
-        eventually(lambda: connection(host, "two")["kubernetesAPIServerPort"] == 6501, "another port", 10)
+        eventually(lambda: connection(host, "two")["kubernetesAPIServerPort"] == 6501, "another port", 40)
         service = host.api.get(f"{SYSTEM}/services/mc-two")["spec"]["ports"]
         assert [item["targetPort"] for item in service] == [6501, 16501]
     finally:
