@@ -209,7 +209,7 @@ class Session:
             if metadata.get("continue") and metadata["continue"] == query.get("continue"):
                 raise self._misfit(kind, "the list goes on without an end")
             found = ({"apiVersion": kind.api_version, "kind": kind.kind, **each} for each in page.get("items") or [])
-            items += [self.checked(kind, each) for each in found]
+            items += [self.checked(kind, each, whole=not metadata_only) for each in found]
             if not metadata.get("continue"):
                 return Listing(items, str(metadata.get("resourceVersion", "")))
             query["continue"] = metadata["continue"]
@@ -449,13 +449,13 @@ class Session:
             )
         return decoded
 
-    def checked(self, kind: Kind, answer: Object, name: str | None = None) -> Object:
-        """An answer that is what was asked for.
+    def checked(self, kind: Kind, answer: Object, name: str | None = None, *, whole: bool = True) -> Object:
+        """An answer that is what was asked for; not ``whole``, it is its metadata alone.
 
         Raises:
             ServerError: it is something else.
         """
-        wrong = misfit(answer, OBJECT) or misfit(answer, kind.shape)
+        wrong = misfit(answer, OBJECT) or (misfit(answer, kind.shape) if whole else "")
         if not wrong and name is not None:
             found = (answer.get("apiVersion"), answer.get("kind"), answer["metadata"]["name"])
             wrong = "" if found == (kind.api_version, kind.kind, name) else f"it is {found[1]} {found[2]} of {found[0]}"

@@ -196,7 +196,9 @@ def test_cluster_is_initialised_as_tower_does_it(host: KubeSphere) -> None:
 
 def test_given_token_is_kept_and_other_types_are_left_alone(host: KubeSphere) -> None:
     assert initialised(host, "own", token="mine")["token"] == "mine"
-    host.api.patch(f"{CLUSTERS}/own", {"spec": {"joinFederation": False}})
+    # ks-controller-manager, which answers the webhook, may be starting anew.
+    change = {"spec": {"joinFederation": False}}
+    eventually(lambda: host.api.patch(f"{CLUSTERS}/own", change), "the webhook to answer", 40)
     eventually(lambda: host.api.find(f"{SYSTEM}/services/mc-own") is None, "its Service to be gone", 40)
     gone(host, "own")
 

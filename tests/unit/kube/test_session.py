@@ -405,6 +405,15 @@ class TestLists:
             ("GET", "/api/v1/namespaces/ns/pods?limit=500&labelSelector=app%3Dx&continue=c%261"),
         ]
 
+    def test_metadata_alone_has_nothing_else(self, server: Server) -> None:
+        server.script = [Reply(body={"items": [{"metadata": ITEM["metadata"]}]})]
+        session = connect(server)
+        [found] = session.list(POD, metadata_only=True).items
+        assert found["metadata"]["name"] == "x"
+        assert server.requests[0].headers["Accept"].startswith("application/json;as=PartialObjectMetadataList")
+        with pytest.raises(ServerError, match="spec is absent"):
+            session.list(POD)
+
     def test_a_page_that_expired_begins_anew_and_whole(self, server: Server) -> None:
         server.script = [
             Reply(body={"metadata": {"continue": "c"}, "items": [{**ITEM, "a": 1}]}),
