@@ -133,7 +133,7 @@ class FakeSession(Session):
             return written
         return copy.deepcopy(self.objects[path])
 
-    def checked(self, kind: Kind, answer: Object, name: str | None = None) -> Object:  # noqa: ARG002
+    def checked(self, kind: Kind, answer: Object, name: str | None = None, **_more: Any) -> Object:  # noqa: ARG002
         """What a test puts here has what the test needs."""
         return answer
 
