@@ -38,14 +38,23 @@ _ANOTHERS = 10  # seconds after which a request is not one that another run wait
 
 
 def issue(
-    session: Session, name: str, common_name: str, *, seconds: int, labels: Mapping[str, str], reason: str
+    session: Session,
+    name: str,
+    common_name: str,
+    *,
+    former: Object | None,
+    seconds: int,
+    labels: Mapping[str, str],
+    reason: str,
 ) -> tuple[str, Secret]:
     """Have a cluster issue a client certificate: request, approve, take, and remove the request.
 
     Args:
         session: the cluster.
-        name: name of the CertificateSigningRequest; one that an earlier call has left is replaced.
+        name: name of the CertificateSigningRequest.
         common_name: the user name that the certificate stands for.
+        former: the request of this name that an earlier call has left, and that is replaced; None if there is none. The
+            caller has seen that it is one of its own.
         seconds: how long it should hold; the cluster may cut that short.
         labels: of the request.
         reason: why, for the result.
@@ -58,7 +67,6 @@ def issue(
     """
     key, request = (Secret(""), "") if session.planning else _request(session.cluster, common_name)
     session.redactor.add(key)
-    former = session.find(CERTIFICATE_SIGNING_REQUEST, name)
     if former is not None and not session.planning:
         former = _left(session, former)
     if former is not None:

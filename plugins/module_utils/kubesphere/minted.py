@@ -226,9 +226,11 @@ def _new(member: Session, kind: str, stored: Kubeconfig) -> Credential:
 
 
 def _certificate(member: Session, made: Credential, days: int, reason: str) -> dict[str, str]:
-    _bind(member, made, read(member), reason)
-    seconds = days * _DAY
-    certificate, key = client_certificate.issue(member, NAME, made.name, seconds=seconds, labels=_LABELS, reason=reason)
+    standing, former = read(member), _own(member, CERTIFICATE_SIGNING_REQUEST, NAME)
+    _bind(member, made, standing, reason)
+    certificate, key = client_certificate.issue(
+        member, NAME, made.name, former=former, seconds=days * _DAY, labels=_LABELS, reason=reason
+    )
     return {"client-certificate-data": _encoded(certificate), "client-key-data": _encoded(key.reveal())}
 
 

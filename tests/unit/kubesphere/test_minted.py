@@ -268,7 +268,11 @@ def test_a_cluster_too_old_for_tokens_that_end() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "taken"),
-    [("token", item(SERVICE_ACCOUNT, NAME, NAMESPACE)), ("certificate", item(CLUSTER_ROLE_BINDING, NAME))],
+    [
+        ("token", item(SERVICE_ACCOUNT, NAME, NAMESPACE)),
+        ("certificate", item(CLUSTER_ROLE_BINDING, NAME)),
+        ("certificate", item(CERTIFICATE_SIGNING_REQUEST, NAME)),
+    ],
 )
 def test_what_is_another_s_is_left_alone(kind: str, taken: Object) -> None:
     member = Member(taken)
