@@ -160,7 +160,7 @@ def mint(
     return config, made
 
 
-def clear(member: Session, keep: Credential | None, reason: str) -> None:
+def clear(member: Session, keep: Credential, reason: str) -> None:
     """Revoke every credential of ours but one, and remove what served only them.
 
     The binding comes last, so that a run that is killed in between leaves something to see.
@@ -170,17 +170,29 @@ def clear(member: Session, keep: Credential | None, reason: str) -> None:
     """
     standing = read(member)
     for secret in standing.secrets:
-        if keep is None or _name(secret) != keep.name:
+        if _name(secret) != keep.name:
             member.delete(secret, reason)
-    account = _own(member, SERVICE_ACCOUNT, NAME, NAMESPACE) if keep is None or keep.subject != _ACCOUNT else None
+    account = _own(member, SERVICE_ACCOUNT, NAME, NAMESPACE) if keep.subject != _ACCOUNT else None
     if account is not None:
         member.delete(account, reason)
-    if keep is not None:
-        _write_subjects(member, lambda _: [keep.subject], standing.binding, reason)
-        return
-    request = _own(member, CERTIFICATE_SIGNING_REQUEST, NAME)
-    for each in filter(None, (request, standing.binding)):
-        member.delete(each, reason)
+    _write_subjects(member, lambda _: [keep.subject], standing.binding, reason)
+
+
+def remove(member: Session, reason: str) -> None:
+    """Revoke every credential of ours, and remove what served them; the binding last. What is another's is let be.
+
+    Raises:
+        KubeError: it could not be removed.
+    """
+    found = [
+        *member.list(SECRET, NAMESPACE, label_selector=OWN).items,
+        member.find(SERVICE_ACCOUNT, NAME, NAMESPACE),
+        member.find(CERTIFICATE_SIGNING_REQUEST, NAME),
+        member.find(CLUSTER_ROLE_BINDING, NAME),
+    ]
+    for each in found:
+        if each is not None and _is_ours(each):
+            member.delete(each, reason)
 
 
 def revoke(member: Session, credential: Credential, reason: str) -> None:
@@ -191,7 +203,7 @@ def revoke(member: Session, credential: Credential, reason: str) -> None:
     """
     standing = read(member)
     if not standing.beside(credential):
-        clear(member, None, reason)
+        remove(member, reason)
         return
     own = [each for each in standing.secrets if _name(each) == credential.name]
     last = len(own) == len(standing.secrets)
@@ -204,15 +216,6 @@ def revoke(member: Session, credential: Credential, reason: str) -> None:
             return [each for each in subjects if each != credential.subject]
 
         _write_subjects(member, without_it, standing.binding, reason)
-
-
-def remove(member: Session, reason: str = "nothing uses it any more") -> None:
-    """Remove everything of ours from a member.
-
-    Raises:
-        KubeError: it could not be removed.
-    """
-    clear(member, None, reason)
 
 
 def _new(member: Session, kind: str, stored: Kubeconfig) -> Credential:
@@ -320,13 +323,17 @@ def _own(member: Session, kind: Kind, name: str, namespace: str | None = None) -
         KubeError: it is another's.
     """
     found = member.find(kind, name, namespace)
-    if found is not None and (found["metadata"].get("labels") or {}).get(MANAGED_BY) != OWNER:
+    if found is not None and not _is_ours(found):
         raise KubeError(
             f"{kind.title(name, namespace)} exists and is not one of ours (label {MANAGED_BY})",
             member.cluster,
             "Remove or rename it; or set kubesphere_credential to given.",
         )
     return found
+
+
+def _is_ours(each: Object) -> bool:
+    return bool((each["metadata"].get("labels") or {}).get(MANAGED_BY) == OWNER)
 
 
 def _manifest(kind: Kind, name: str = NAME, **fields: Any) -> Object:

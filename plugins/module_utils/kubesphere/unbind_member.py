@@ -13,7 +13,6 @@ from collections.abc import Collection
 from typing import Any
 
 from ..kube.resources import (
-    CERTIFICATE_SIGNING_REQUEST,
     CLUSTER_ROLE,
     CLUSTER_ROLE_BINDING,
     CONFIG_MAP,
@@ -31,13 +30,12 @@ from ..kube.resources import (
 from ..kube.resources import NAMESPACE as NAMESPACE_KIND
 from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, wait
-from . import agent, kubesphere_config
+from . import agent, kubesphere_config, minted
 from .names import (
     CONFIG,
     FEDERATION_NAMESPACE,
     MANAGED_LABEL,
     NAMESPACE,
-    OWN,
     UNBINDING,
     WORKSPACE,
     WORKSPACE_LABEL,
@@ -48,7 +46,6 @@ _MANAGED = f"{MANAGED_LABEL}=true"
 _TOKEN = "kubernetes.io/service-account-token"  # noqa: S105 - a type of Secrets
 # What Kubernetes itself puts into every namespace.
 _EVERYWHERE = {SERVICE_ACCOUNT: {"default"}, CONFIG_MAP: {"kube-root-ca.crt", "istio-ca-root-cert"}}
-_MINTED = (CERTIFICATE_SIGNING_REQUEST, SECRET, SERVICE_ACCOUNT, CLUSTER_ROLE_BINDING)
 
 
 def service_account(name: str) -> str:
@@ -153,10 +150,7 @@ class MemberSide:
         """
         if self.elsewhere or (self._other_accounts and not bound):
             return
-        for kind in _MINTED:
-            namespace = NAMESPACE if kind.namespaced else None
-            for each in _listed(self.member, kind, namespace, OWN):
-                self._remove(each, "it was made for the host")
+        minted.remove(self.member, "it was made for the host")
 
     def wait_until_gone(self, timeout: float, progress: Progress) -> None:
         """Wait until what takes its time to go has gone, so that the member can be imported anew."""

@@ -161,7 +161,7 @@ def test_the_former_one_goes_and_nothing_else(first: str, second: str) -> None:
     assert not standing.holds(old)
     assert not standing.beside(new)
     assert (f"ServiceAccount {NAME}" in member.names) == (second != "certificate")
-    minted.remove(member)
+    minted.remove(member, "done")
     assert member.names == {"Secret another"}
     assert made != former
 
@@ -308,3 +308,15 @@ def test_secrets_are_in_no_journal() -> None:
         secret = next(iter(made["users"][0]["user"].values()))
         assert secret not in json.dumps([[each.before, each.after] for each in member.journal])
         assert member.redactor.text(f"x {secret} y") != f"x {secret} y" or "certificate" in kind
+
+
+def test_what_is_another_s_is_not_removed_with_ours() -> None:
+    """An unbind ends with that, and must not fail over it."""
+    theirs = [
+        item(SERVICE_ACCOUNT, NAME, NAMESPACE),
+        item(CERTIFICATE_SIGNING_REQUEST, NAME),
+        item(SECRET, "a", NAMESPACE),
+    ]
+    member = Member(*theirs, item(CLUSTER_ROLE_BINDING, NAME))
+    minted.remove(member, "done")
+    assert member.writes == []
