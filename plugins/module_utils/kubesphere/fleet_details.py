@@ -34,7 +34,7 @@ from . import (
 from .installed import Installed
 from .kubesphere_config import KubeSphereConfig
 from .member_agent import ports
-from .names import CLUSTER, CLUSTER_CONFIGURATION, CONFIG, HOST_LABEL, INSTALLER, NAMESPACE
+from .names import CLUSTER, CLUSTER_CONFIGURATION, CONFIG, HOST_LABEL, INSTALLER, NAMESPACE, connection_of
 from .releases import Release
 
 BEFORE_DAYS = 30
@@ -116,7 +116,7 @@ class _Look:
         found = fleet.member(self.host, name, cluster)
         if cluster is None:
             return {**found, "problems": [found["problem"]]}
-        connection = (cluster.get("spec") or {}).get("connection") or {}
+        connection = connection_of(cluster)
         kubeconfig = self._learnt(connection)
         inside = self._inside(cluster, found)
         release = _release(inside.standing) or releases.RELEASES.get(str(found["kubesphere_version"]))

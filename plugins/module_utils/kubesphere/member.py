@@ -49,6 +49,7 @@ from .names import (
     HOST_LABEL,
     REGION_LABEL,
     check_service_name,
+    connection_of,
 )
 from .put_back import put_back
 from .refusals import Refused
@@ -335,7 +336,7 @@ class _Import:
             is_host = HOST_LABEL in (cluster["metadata"].get("labels") or {})
             known = str((cluster.get("status") or {}).get("uid") or "")
             if not known and direct:  # up to 3.2 the status has no UID
-                stored = credentials.decode(str(_connection_of(cluster).get("kubeconfig") or ""))
+                stored = credentials.decode(str(connection_of(cluster).get("kubeconfig") or ""))
                 known = uid if stored and stored["clusters"][0]["cluster"]["server"] == direct.server else ""
             if known == uid:
                 what = "it is the host itself" if is_host else f"it is imported already, as {name}"
@@ -556,17 +557,13 @@ class OtherCluster(KubeError):
     """What is at the other end is not the member that was meant."""
 
 
-def _connection_of(cluster: Object) -> dict[str, Any]:
-    return dict((cluster.get("spec") or {}).get("connection") or {})
-
-
 def _was_agent(cluster: Object) -> bool:
     """Whether an agent connection has left something; until that is removed, the Cluster says so."""
     return (cluster["metadata"].get("annotations") or {}).get(FORMER_CONNECTION) == Agent.name
 
 
 def _type(cluster: Object) -> str:
-    return str(_connection_of(cluster).get("type") or "")
+    return str(connection_of(cluster).get("type") or "")
 
 
 def _given(values: Mapping[str, str | None]) -> dict[str, str]:

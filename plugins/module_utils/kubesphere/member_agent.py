@@ -21,7 +21,7 @@ from . import address, agent, jwt, ks_apiserver, kubesphere_config, proxy_addres
 from .address import BadAddress
 from .conditions import condition, condition_problem
 from .kubesphere_config import KubeSphereConfig
-from .names import CLUSTER, FINALIZER, NAMESPACE, TOWER, mc_service
+from .names import CLUSTER, FINALIZER, NAMESPACE, TOWER, connection_of, mc_service
 from .refusals import Refused
 
 _TRIES = 10
@@ -240,7 +240,7 @@ class Agent:
             self._restart = _stuck(cluster)
             cluster = self._initialised(cluster, deadline, progress)
             cluster = self._with_own_ports(cluster, deadline, progress)
-        token = Secret(str(((cluster.get("spec") or {}).get("connection") or {}).get("token") or ""))
+        token = Secret(str(connection_of(cluster).get("token") or ""))
         self._know(token)
         wanted = self.manifest(token)
         if self.member is None:
@@ -408,7 +408,7 @@ def manifest_of(host: Session, cluster_name: str, options: AgentOptions) -> Obje
         KubeError: a request failed.
     """
     cluster = host.find(CLUSTER, cluster_name)
-    connection = ((cluster or {}).get("spec") or {}).get("connection") or {}
+    connection = connection_of(cluster)
     if cluster is None or connection.get("type") != Agent.field or not connection.get("token"):
         raise Refused(
             f"there is no Cluster {cluster_name} with an agent connection that tower has initialised",
@@ -447,7 +447,7 @@ def _stuck(cluster: Object) -> bool:
 
 def ports(cluster: Object) -> set[int]:
     """The ports that tower listens on for a Cluster; none for one of another connection."""
-    connection = (cluster.get("spec") or {}).get("connection") or {}
+    connection = connection_of(cluster)
     if connection.get("type") != Agent.field:
         return set()
     return {int(connection[name]) for name in _PORTS if connection.get(name)}

@@ -15,7 +15,7 @@ from ..kube.session import Session
 from ..kube.wait import Progress
 from . import agent, credentials, installed, member_credential, minted, releases
 from .member_credential import Credential, CredentialOptions, Given
-from .names import CLUSTER, CREDENTIAL, NAMESPACE, mc_service
+from .names import CLUSTER, CREDENTIAL, NAMESPACE, connection_of, mc_service
 
 
 @dataclass(frozen=True)
@@ -160,5 +160,4 @@ class Direct:
 
 def stored(live: Object | None) -> credentials.Kubeconfig:
     """The kubeconfig that a Cluster has; empty if none, or one that cannot be read."""
-    connection = ((live or {}).get("spec") or {}).get("connection") or {}
-    return credentials.decode(str(connection.get("kubeconfig") or ""))
+    return credentials.decode(str(connection_of(live).get("kubeconfig") or ""))

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..kube import shapes
-from ..kube.resources import Kind, register
+from ..kube.resources import Kind, Object, register
 
 NAMESPACE = "kubesphere-system"
 FEDERATION_NAMESPACE = "kube-federation-system"
@@ -96,6 +98,12 @@ def mc_service(cluster_name: str) -> str:
 def federation_secret(cluster_name: str) -> str:
     """Name of the Secret by which the host's federation reaches a cluster."""
     return f"{cluster_name}-secret"
+
+
+def connection_of(cluster: Object | None) -> dict[str, Any]:
+    """The ``spec.connection`` of a Cluster; empty if it has none, or if there is no Cluster."""
+    found: dict[str, Any] = ((cluster or {}).get("spec") or {}).get("connection") or {}
+    return found
 
 
 _LONGEST_SERVICE = 63  # letters

@@ -31,7 +31,7 @@ from .address import BadAddress, for_agent, of, problems, same, shown
 from .conditions import condition_problem
 from .installed import InstallationFailed, Installed
 from .kubesphere_config import KubeSphereConfig
-from .names import CHANGED_AT, CLUSTER, CLUSTER_CONFIGURATION, CONFIG, INSTALLER, NAMESPACE, TOWER
+from .names import CHANGED_AT, CLUSTER, CLUSTER_CONFIGURATION, CONFIG, INSTALLER, NAMESPACE, TOWER, connection_of
 from .refusals import Refused
 from .result import Result
 
@@ -544,7 +544,7 @@ class _ProxyAddress:
     def _agent_member(self) -> str:
         """Name of a Cluster whose agent's manifest can be asked for; empty if there is none."""
         for cluster in self.host.list(CLUSTER, missing_ok=True).items:
-            connection = (cluster.get("spec") or {}).get("connection") or {}
+            connection = connection_of(cluster)
             if connection.get("type") == "proxy" and not condition_problem(cluster, "Initialized"):
                 return str(cluster["metadata"]["name"])
         return ""

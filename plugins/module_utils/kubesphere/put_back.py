@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..kube.errors import KubeError
 from ..kube.resources import Object
 from ..kube.session import Session, retry_on_conflict
-from .names import CLUSTER, CREDENTIAL
+from .names import CLUSTER, CREDENTIAL, connection_of
 
 _FIELDS = ("kubeconfig", "kubernetesAPIEndpoint", "kubesphereAPIEndpoint")
 
@@ -28,11 +26,11 @@ def put_back(host: Session, former: Object, written: Object, error: KubeError) -
         Whether the former kubeconfig is in force again.
     """
     note = {CREDENTIAL: (former["metadata"].get("annotations") or {}).get(CREDENTIAL)}
-    connection = {each: _connection_of(former).get(each) for each in _FIELDS}
+    connection = {each: connection_of(former).get(each) for each in _FIELDS}
     before = {"metadata": {"annotations": note}, "spec": {"connection": connection}}
 
     def change(seen: Object) -> Object:
-        if _connection_of(seen).get("kubeconfig") != _connection_of(written).get("kubeconfig"):
+        if connection_of(seen).get("kubeconfig") != connection_of(written).get("kubeconfig"):
             raise KubeError("somebody else has replaced it meanwhile", host.cluster)
         return host.patch(seen, before, "the new one does not work", guarded=True)
 
@@ -47,7 +45,3 @@ def put_back(host: Session, former: Object, written: Object, error: KubeError) -
         return False
     error.message = f"{told}. The former kubeconfig was put back"
     return True
-
-
-def _connection_of(cluster: Object) -> dict[str, Any]:
-    return dict((cluster.get("spec") or {}).get("connection") or {})

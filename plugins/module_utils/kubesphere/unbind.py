@@ -26,6 +26,7 @@ from .names import (
     NAMESPACE,
     OWN,
     UNBINDING,
+    connection_of,
 )
 from .refusals import Refused
 from .result import Result
@@ -158,7 +159,7 @@ class _Unbind:
 
     def _check_agent(self, cluster: Object | None, side: MemberSide) -> None:
         """Two hosts may know it by the same name, but each gives its agent a token of its own."""
-        token = (((cluster or {}).get("spec") or {}).get("connection") or {}).get("token")
+        token = connection_of(cluster).get("token")
         if token and side.agent_token not in ("", token):
             raise _OtherCluster(
                 f"its agent has not the token of Cluster {self.name}: another host may have imported it by this name",
