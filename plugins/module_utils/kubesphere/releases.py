@@ -123,7 +123,6 @@ class Release:
         predecessors: Tags from which it can be reached by one upgrade.
         installer: Its ks-installer; None for a release that is installed in another way.
         tower_tag: Tag of the image ``tower``, which is the proxy of a host and the agent of a member.
-        kubefed_tag: Tag of the image ``kubefed``.
         host_cluster_name: Whether ``multicluster.hostClusterName`` is read; otherwise the host is always ``host``.
         resync_period: Whether ``multicluster.clusterControllerResyncPeriod`` is read.
         admin_password: Whether ``authentication.adminPassword`` is read.
@@ -148,7 +147,6 @@ class Release:
     predecessors: tuple[str, ...]
     installer: Installer | None
     tower_tag: str
-    kubefed_tag: str
     host_cluster_name: bool = False
     resync_period: bool = False
     admin_password: bool = False
@@ -194,11 +192,6 @@ class Release:
     def agent_image(self) -> str:
         """The image that a member's cluster-agent runs; a host's kubesphere-config may name another one."""
         return self.tower_image
-
-    @property
-    def kubefed_image(self) -> str:
-        """The image of kubefed."""
-        return f"kubesphere/kubefed:{self.kubefed_tag}"
 
 
 _API_GROUPS_3_0 = (
@@ -297,7 +290,6 @@ _V3_0_0 = Release(
     predecessors=(),
     installer=_INSTALLER_3_0,
     tower_tag="v0.1.0",
-    kubefed_tag="v0.3.0",
     tower_initialises=False,
     token_kubeconfig="rejected",  # noqa: S106 - kubesphere/kubesphere#2929
 )
@@ -308,7 +300,6 @@ _V3_1_0 = replace(
     predecessors=("v3.0.0",),
     installer=_INSTALLER_3_1_0,
     tower_tag="v0.2.0",
-    kubefed_tag="v0.7.0",
     kubesphere_version_in_status=True,
     validates_jwt=True,
     renews_conditions=True,
@@ -322,7 +313,6 @@ _V3_2_0 = replace(
     kubernetes=Kubernetes(minimum=(1, 19), maximum=(1, 21), experimental=(1, 22), floor=(1, 15)),
     predecessors=("v3.1.0", "v3.1.1"),
     installer=_INSTALLER_3_2,
-    kubefed_tag="v0.8.1",
     host_cluster_name=True,
     resync_period=True,
 )

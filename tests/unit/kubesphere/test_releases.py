@@ -127,7 +127,6 @@ def test_images() -> None:
     assert find("v3.0.0").tower_image == find("v3.0.0").agent_image == "kubesphere/tower:v0.1.0"
     assert find("v3.3.2").tower_image == "kubesphere/tower:v0.2.0"
     assert find("v3.4.1").tower_image == "kubesphere/tower:v0.2.1"
-    assert find("v3.4.1").kubefed_image == "kubesphere/kubefed:v0.8.1"
     assert find("v3.1.1").installer_image == "kubesphere/ks-installer:v3.1.1"
 
 
