@@ -129,7 +129,7 @@ def status_fails(found: Mapping[str, Any], fail_on: str) -> bool:
 
 
 def proxy_url(written: Any) -> Any:
-    """A proxy address with its port; one that no agent could dial stays as it is, to be refused with the reason."""
+    """A proxy address with its port; one that no agent could call stays as it is, to be refused with the reason."""
     return written if address.problems(written) else address.for_agent(written)
 
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: proxy_address
-short_description: Find or set the address at which the members' agents dial the host
+short_description: Find or set the address at which the members' agents call the host
 version_added: 0.1.0
 author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:
-  - Agents in the members dial the host's Service C(kubesphere-system/tower). This module says at which address, or sets
+  - Agents in the members call the host's Service C(kubesphere-system/tower). This module says at which address, or sets
     it, and sees that ks-apiserver has it.
   - An address that a load balancer gives to the Service is in force by itself. While it is pending, it is waited for.
   - Any other address is set as C(spec.multicluster.proxyPublishAddress) of the ClusterConfiguration, from where
     ks-installer carries it into kubesphere-config at each of its runs. The ClusterConfiguration is not changed while
     ks-installer runs.
   - ks-apiserver is restarted only if what it has loaded is another address.
-  - An address that no agent could dial is refused, with the reason.
+  - An address that no agent could call is refused, with the reason.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
   - kubesphere.multicluster.options

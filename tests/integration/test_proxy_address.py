@@ -1,4 +1,4 @@
-"""The address at which agents dial the host: found, set where it lasts, and looked at from a member."""
+"""The address at which agents call the host: found, set where it lasts, and looked at from a member."""
 
 from __future__ import annotations
 
@@ -253,7 +253,7 @@ def test_given_address_comes_with_the_installation(controller: Controller, alone
     ("address", "reason"),
     [
         ("10.0.0.1:8080", "it has no scheme: is it http://10.0.0.1:8080?"),
-        ("http://localhost:8080", "an agent would dial its own pod"),
+        ("http://localhost:8080", "an agent would call its own pod"),
         ("http://tower.kubesphere-system.svc:8080", "an agent in another cannot resolve it"),
         ("http://someone:secret@tower.example.com", "it has a login"),
     ],

@@ -13,7 +13,7 @@ from .goal import Context, Goal, Options, named, session
 
 
 def run(options: Options, context: Context) -> Result:
-    """Find or set the address at which agents dial the host's tower."""
+    """Find or set the address at which agents call the host's tower."""
     wanted = proxy_address.Wanted(
         address=options["address"] or "",
         source=options["source"],

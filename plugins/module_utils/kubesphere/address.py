@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kubesphere.multicluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text of a proxy address: what an agent can dial, and what not; private to the collection."""
+"""The text of a proxy address: what an agent can call, and what not; private to the collection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
 class BadAddress(KubeError):
-    """An agent could not dial this address."""
+    """An agent could not call this address."""
 
     default_hint = "Write it as http://<address>:<port> or https://<address>:<port>, an IPv6 address in brackets."
 
@@ -35,7 +35,7 @@ class _Parts(NamedTuple):
 
 
 def problems(address: str) -> list[str]:
-    """Why an agent could not dial an address; empty if it could.
+    """Why an agent could not call an address; empty if it could.
 
     The agent makes a WebSocket URL of it (tower v0.2.1 cmd/agent/app/options.go L44-67), which can hold no login
     (gorilla/websocket client.go), and asks nobody else for the way.
@@ -49,7 +49,7 @@ def problems(address: str) -> list[str]:
     parts = _split(address)
     found = []
     if parts.scheme not in _DEFAULT_PORTS:
-        found.append(f"its scheme is {parts.scheme or 'empty'}: agents dial http and https only")
+        found.append(f"its scheme is {parts.scheme or 'empty'}: agents call http and https only")
     if "@" in parts.host or "@" in (parts.port or ""):
         return [*found, "it has a login (…@), which an agent does not send"]
     if parts.rest not in ("", "/"):
@@ -65,11 +65,11 @@ def for_agent(address: str) -> str:
     cmd/agent/app/options.go L53), which tells ``http://[fd00::1]`` from ``http://10.0.0.1`` and nobody which port.
 
     Raises:
-        BadAddress: it could not be dialled.
+        BadAddress: it could not be called.
     """
     found = problems(address)
     if found:
-        raise BadAddress(f"an agent cannot dial the proxy address {shown(address)!r}: {'; '.join(found)}")
+        raise BadAddress(f"an agent cannot call the proxy address {shown(address)!r}: {'; '.join(found)}")
     parts = _split(address)
     literal = _literal(parts.host)
     host = f"[{literal}]" if literal and literal.version == 6 else parts.host.lower()
@@ -131,9 +131,9 @@ def _host_problems(host: str) -> list[str]:
         return [f"{host} is no IPv6 address: take the brackets away"]
     plain = getattr(literal, "ipv4_mapped", None) or literal
     if plain.is_loopback:
-        return [f"{host} is the loopback address: an agent would dial its own pod"]
+        return [f"{host} is the loopback address: an agent would call its own pod"]
     if plain.is_unspecified:
-        return [f"{host} is an address to listen on, not one to dial"]
+        return [f"{host} is an address to listen on, not one to call"]
     if plain.is_multicast or str(plain) == "255.255.255.255":
         return [f"{host} stands for many machines"]
     return []
@@ -149,7 +149,7 @@ def _name_problems(name: str) -> list[str]:
     if labels[-1].isdigit():
         return [f"{name} is no valid IPv4 address"]
     if lower == "localhost" or lower.endswith(".localhost"):
-        return [f"{name} is the loopback address: an agent would dial its own pod"]
+        return [f"{name} is the loopback address: an agent would call its own pod"]
     if lower.endswith((".svc", ".svc.cluster.local")):
         return [f"{name} is a name inside of one cluster: an agent in another cannot resolve it"]
     return []

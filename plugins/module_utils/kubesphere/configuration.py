@@ -330,7 +330,7 @@ def _refuse_bad_jwt_secret(spec: Mapping[str, Any]) -> None:
 
 
 def _refuse_bad_proxy_address(values: Mapping[str, Any]) -> None:
-    """Refuse an address of a host that no agent could dial; one that stands already is not looked at."""
+    """Refuse an address of a host that no agent could call; one that stands already is not looked at."""
     written = _at(values, "multicluster.proxyPublishAddress")
     host = _at(values, "multicluster.clusterRole") == "host"
     problems = address.problems(written) if host and written not in (MISSING, None, "") else []

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kubesphere.multicluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The address at which agents dial the host's tower: found, or set where it lasts (private to the collection)."""
+"""The address at which agents call the host's tower: found, or set where it lasts (private to the collection)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class InForce:
 
     Attributes:
         address: as it stands; empty if there is none. ks-apiserver takes what it finds, so it may be one that no agent
-            can dial: an IPv6 address of a load balancer gets no brackets.
+            can call: an IPv6 address of a load balancer gets no brackets.
         source: ``proxyPublishAddress``, ``ingress`` or ``none``.
     """
 
@@ -198,7 +198,7 @@ def ensure(host: Session, wanted: Wanted, *, wait_timeout: float, progress: Prog
         the play runs (None if that was not tried) and ``reached_detail``.
 
     Raises:
-        BadAddress: an agent could not dial the address.
+        BadAddress: an agent could not call the address.
         Refused: there is no address that could be taken, or it cannot be set where it should.
         KubeError: a request or a wait failed.
     """
@@ -386,7 +386,7 @@ class _ProxyAddress:
         found = problems(address)
         if found:
             raise BadAddress(
-                f"an agent cannot dial the proxyPublishAddress that is in force, {shown(address)!r}: "
+                f"an agent cannot call the proxyPublishAddress that is in force, {shown(address)!r}: "
                 f"{'; '.join(found)}",
                 self.host.cluster,
                 "Set kubesphere_proxy_address to one that it can.",

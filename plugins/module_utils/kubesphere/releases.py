@@ -134,7 +134,7 @@ class Release:
         validates_jwt: Whether the validation API compares the member's jwtSecret with the host's.
         validates_role: Whether the validation API insists on the role ``member``.
         kubeconfig_update_api: Whether a member's kubeconfig can be replaced through ks-apiserver.
-        cluster_webhook: Whether a webhook validates Cluster objects, and for that dials the member at each update.
+        cluster_webhook: Whether a webhook validates Cluster objects, and for that calls the member at each update.
         renews_conditions: Whether the conditions of a Cluster are written anew at each resync, so that an old one tells
             that nobody has seen the member since.
         tower_initialises: Whether tower, and not ks-controller-manager, initialises a Cluster of the agent connection.

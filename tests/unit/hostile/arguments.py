@@ -164,7 +164,7 @@ ADDRESSES = [
     Case("a template", "http://{{lookup('pipe','id')}}:80", "neither an IP address nor a valid name"),
     Case("a command of a shell", "http://$(id):80", "neither an IP address nor a valid name"),
 ]
-"""For the modules proxy_address and cluster_configuration: the address that agents dial."""
+"""For the modules proxy_address and cluster_configuration: the address that agents call."""
 
 _LABEL = "label"
 _ANNOTATION = "annotation"

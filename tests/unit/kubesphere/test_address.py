@@ -18,7 +18,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
 
 
 @pytest.mark.parametrize(
-    ("written", "dialled"),
+    ("written", "called"),
     [
         ("http://10.0.0.1:8080", "http://10.0.0.1:8080"),
         ("http://10.0.0.1", "http://10.0.0.1:80"),
@@ -34,10 +34,10 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
         ("http://my_tower:8080", "http://my_tower:8080"),
     ],
 )
-def test_port_is_always_there(written: str, dialled: str) -> None:
+def test_port_is_always_there(written: str, called: str) -> None:
     assert problems(written) == []
-    assert for_agent(written) == dialled
-    assert for_agent(dialled) == dialled
+    assert for_agent(written) == called
+    assert for_agent(called) == called
 
 
 @pytest.mark.parametrize(

@@ -786,7 +786,7 @@ class TestManifestOf:
 
 
 class TestBadAddress:
-    """A proxy address that no agent could dial."""
+    """A proxy address that no agent could call."""
 
     def test_it_is_refused_for_an_agent_alone(self) -> None:
         fleet = Fleet(address="tower.example.org:443")

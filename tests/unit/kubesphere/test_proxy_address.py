@@ -418,7 +418,7 @@ class TestPublishing:
     @pytest.mark.parametrize("address", ["10.0.0.1:8080", "http://localhost", "ws://tower", "http://u:p@tower"])
     def test_one_that_no_agent_could_dial_is_refused_first(self, address: str) -> None:
         session = host()
-        with pytest.raises(BadAddress, match="an agent cannot dial"):
+        with pytest.raises(BadAddress, match="an agent cannot call"):
             run(session, address=address)
         assert session.requests == []
 
