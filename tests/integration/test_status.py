@@ -120,7 +120,10 @@ def test_what_somebody_has_changed_is_what_a_run_changes_back(
     command = [other if word.startswith("--proxy-server=") else word for word in container["command"]]
     patch = {"spec": {"template": {"spec": {"containers": [{**container, "command": command}]}}}}
     by_agent.api.patch(AGENT, patch)
-    host.api.create(f"{SYSTEM}/services", {"metadata": {"name": "mc-gone"}, "spec": {"ports": [{"port": 80}]}})
+    of_tower = {"app": "tower", "app.kubernetes.io/name": "tower"}
+    for name, selector in (("mc-gone", of_tower), ("mc-monitor", {"app": "mine"})):
+        spec = {"ports": [{"port": 80}], "selector": selector}
+        host.api.create(f"{SYSTEM}/services", {"metadata": {"name": name}, "spec": spec})
     wanted = standing.with_member(DIRECT, kubesphere_alias="First")
     eventually(lambda: by_agent.api.get(AGENT)["status"].get("updatedReplicas"), "the agent's new pod")
 
@@ -145,7 +148,8 @@ def test_what_somebody_has_changed_is_what_a_run_changes_back(
     assert strict.failures["host"].startswith("4 differences found:\n- ")
     assert injected in strict.failures["host"]
 
-    host.api.delete(f"{SYSTEM}/services/mc-gone")
+    for name in ("mc-gone", "mc-monitor"):
+        host.api.delete(f"{SYSTEM}/services/{name}")
     back = controller.playbook("site", wanted)
     assert back.status == 0, back.output
     assert back.actions == sorted(each["action"] for each in found(run)["drift"] if "action" in each)

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..kube.resources import SECRET, SERVICE, VALIDATING_WEBHOOK_CONFIGURATION, Kind
+from ..kube.resources import SECRET, SERVICE, VALIDATING_WEBHOOK_CONFIGURATION, Kind, Object
 from ..kube.session import Session
 from . import cluster_webhook
-from .names import FEDERATION_NAMESPACE, KUBEFED_CLUSTER, NAMESPACE, federation_secret, mc_service
+from .names import FEDERATION_NAMESPACE, KUBEFED_CLUSTER, NAMESPACE, TOWER, federation_secret, mc_service
+
+_TOWER = {"app": TOWER, "app.kubernetes.io/name": TOWER}
 
 
 def find(host: Session, clusters: Iterable[str]) -> list[dict[str, Any]]:
@@ -38,9 +40,26 @@ def find(host: Session, clusters: Iterable[str]) -> list[dict[str, Any]]:
         before, after = pattern.split("{}")
         for name in _names(host, kind, namespace):
             member = name[len(before) : len(name) - len(after)]
-            if name == pattern.format(member) and member not in known:
+            if name != pattern.format(member) or member in known:
+                continue
+            if kind == KUBEFED_CLUSTER or is_kubespheres(host.find(kind, name, namespace)):
                 found.append({"kind": kind.kind, "namespace": namespace, "name": name, "member": member})
     return found + _suspended_webhook(host)
+
+
+def is_kubespheres(found: Object | None) -> bool:
+    """Whether an object that has such a name is one that KubeSphere makes for a Cluster, and not a user's own.
+
+    Its Services select tower (tower v0.2.1 pkg/proxy/proxy.go L419-422; so do those of KubeSphere 3.0), and its Secrets
+    hold a token and nothing else (kubesphere v3.4.1 pkg/controller/cluster/join.go, populateSecretInHostCluster).
+    """
+    if found is None:
+        return False
+    if found["kind"] == SERVICE.kind:
+        return bool(_TOWER.items() <= (found["spec"].get("selector") or {}).items())
+    if found["kind"] == SECRET.kind:
+        return found.get("type", "Opaque") == "Opaque" and set(found.get("data") or {}) == {"token"}
+    return True
 
 
 def _suspended_webhook(host: Session) -> list[dict[str, Any]]:

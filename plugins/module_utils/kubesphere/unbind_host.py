@@ -11,7 +11,7 @@ from ..kube.errors import KubeError, WaitTimeout
 from ..kube.resources import SECRET, SERVICE, Object
 from ..kube.session import Session
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, wait
-from . import cluster_webhook, jwt, ks_apiserver, kubesphere_config
+from . import cluster_webhook, jwt, ks_apiserver, kubesphere_config, leftovers
 from .names import CLUSTER, FEDERATION_NAMESPACE, FINALIZER, KUBEFED_CLUSTER, NAMESPACE, federation_secret, mc_service
 
 _CHANCE, _CHANCE_OF_THE_LIVING = 5.0, 30.0  # seconds that KubeSphere has to let a Cluster go before force is used
@@ -155,7 +155,9 @@ class HostSide:
         self.host.patch(seen, {"metadata": {"finalizers": kept}}, reason, guarded=True)
 
     def _find(self, target: Target) -> Object | None:
-        return self.host.find(target.kind, target.name, target.namespace)
+        """What KubeSphere keeps under a name; a user's own object of that name is none of it."""
+        found = self.host.find(target.kind, target.name, target.namespace)
+        return found if leftovers.is_kubespheres(found) else None
 
     def _remove(self, target: Target) -> None:
         """Delete one thing that is left."""

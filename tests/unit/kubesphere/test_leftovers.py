@@ -20,14 +20,16 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
 
 from tests.unit.fakes import FakeSession, item
 
+SELECTOR = {"app": "tower", "app.kubernetes.io/name": "tower"}
+
 
 def standing(*names: str) -> FakeSession:
     """A host on which KubeSphere has made its objects for these Clusters."""
     session = FakeSession("host", item(SERVICE, "tower", NAMESPACE), item(SECRET, "serving-cert", FEDERATION_NAMESPACE))
     for name in names:
         session.put(item(KUBEFED_CLUSTER, name, FEDERATION_NAMESPACE))
-        session.put(item(SECRET, f"{name}-secret", FEDERATION_NAMESPACE))
-        session.put(item(SERVICE, f"mc-{name}", NAMESPACE))
+        session.put(item(SECRET, f"{name}-secret", FEDERATION_NAMESPACE, type="Opaque", data={"token": "dA=="}))
+        session.put(item(SERVICE, f"mc-{name}", NAMESPACE, spec={"selector": SELECTOR}))
     return session
 
 
@@ -51,6 +53,19 @@ def test_objects_of_a_cluster_that_is_gone() -> None:
         ("Secret", FEDERATION_NAMESPACE, "gone-secret", "gone"),
         ("Service", NAMESPACE, "mc-gone", "gone"),
     ]
+
+
+def test_what_users_have_named_like_it_is_none_of_it() -> None:
+    session = standing("one")
+    for name, spec in (("mc-monitor", {"selector": {"app": "mc-monitor"}}), ("mc-endpoints", {"ports": []})):
+        session.put(item(SERVICE, name, NAMESPACE, spec=spec))
+    for name, more in (
+        ("registry-secret", {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "e30="}}),
+        ("login-secret", {"type": "Opaque", "data": {"user": "dQ==", "token": "dA=="}}),
+        ("empty-secret", {"type": "Opaque"}),
+    ):
+        session.put(item(SECRET, name, FEDERATION_NAMESPACE, **more))
+    assert leftovers.find(session, ["one"]) == []
 
 
 def test_a_webhook_that_an_unbind_has_suspended() -> None:

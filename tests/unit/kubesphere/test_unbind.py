@@ -111,7 +111,7 @@ class Fleet:
             cluster,
             item(KUBEFED_CLUSTER, "m", FEDERATION_NAMESPACE),
             item(SECRET, "m-secret", FEDERATION_NAMESPACE, data={"token": "dG9rZW4="}),
-            item(SERVICE, "mc-m", NAMESPACE),
+            item(SERVICE, "mc-m", NAMESPACE, spec={"selector": {"app": "tower", "app.kubernetes.io/name": "tower"}}),
         ]
         hook = [configuration()] if release == "3.4" else []
         own = labelled(item(CLUSTER, "host"), host="")
@@ -497,6 +497,13 @@ def test_leftovers_of_a_cluster_that_is_gone(planning: bool) -> None:
         ["Secret", f"{FEDERATION_NAMESPACE}/m-secret"],
         ["Service", f"{NAMESPACE}/mc-m"],
     ]
+
+
+def test_what_a_user_has_named_so_stays() -> None:
+    fleet = Fleet(bound=False)
+    fleet.host.put(item(SERVICE, "mc-m", NAMESPACE, spec={"selector": {"app": "monitor"}}))
+    fleet.host.put(item(SECRET, "m-secret", FEDERATION_NAMESPACE, data={".dockerconfigjson": "e30="}))
+    assert fleet.run(member=False, force=True).actions == []
 
 
 def test_what_belongs_to_a_cluster_that_was_made_meanwhile_stays() -> None:
