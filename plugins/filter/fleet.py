@@ -114,6 +114,7 @@ def fleet_status(
         members={name: _cluster_name(name, hostvars) for name in members},
         absent=[name for name in members if _state(name, hostvars) == "absent"],
         plans={name: hostvars[name].get("drift_found") or {} for name in (host, *members)},
+        problems=fleet["problems"],
     )
     return _fact(found)
 

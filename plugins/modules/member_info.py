@@ -305,7 +305,7 @@ leftovers:
   description:
     - Objects on the host that KubeSphere has made for Clusters which are gone.
     - The webhook of Clusters is one of them if an unbind that was killed has left it without its rules.
-    - Null if they could not be read, which is among the problems of the host.
+    - Null if they could not be read; then RV(problems) says why.
   returned: with O(details)
   type: list
   elements: dict
@@ -330,6 +330,12 @@ leftovers:
       type: str
       returned: always
       sample: member-1
+problems:
+  description: What is wrong with the host, beside what is wrong with its Clusters.
+  returned: with O(details)
+  type: list
+  elements: str
+  sample: []
 """
 
 from ..module_utils.goals.member_info import GOAL

@@ -53,6 +53,7 @@ def status(
     members: Mapping[str, str],
     absent: Iterable[str] = (),
     plans: Mapping[str, Data],
+    problems: Sequence[str] = (),
 ) -> Data:
     """Everything that differs and everything that is wrong.
 
@@ -63,6 +64,7 @@ def status(
         members: names of the members' Clusters by inventory name.
         absent: inventory names of members that are not to be imported.
         plans: what :func:`planned` returned, by inventory name; empty for clusters that were not asked.
+        problems: of the host itself, as the module returns them.
 
     Returns:
         ``verdict`` (one of VERDICTS), ``drift`` and ``problems``, each a list of mappings with ``cluster`` (inventory
@@ -73,13 +75,14 @@ def status(
     called |= {str(each["name"]): host for each in clusters if each.get("cluster_role") == "host"}
     known = {str(each["name"]) for each in clusters if each["known"]}
     unwanted = {members[name] for name in absent if name in members}
-    problems = [
+    found = [_item(host, text) for text in problems]
+    found += [
         _item(called.get(str(each["name"]), str(each["name"])), text) for each in clusters for text in each["problems"]
     ]
     drift = []
     for name in (host, *members):
         plan = plans.get(name) or {}
-        problems += [_item(name, text) for text in plan.get("problems") or []]
+        found += [_item(name, text) for text in plan.get("problems") or []]
         missing = name != host and members[name] not in known | unwanted
         if missing:
             drift.append(_item(name, f"the host has no Cluster {members[name]}: it is not imported"))
@@ -91,9 +94,9 @@ def status(
     for name in sorted(known & unwanted):
         drift.append(_item(called[name], "it is imported, and its kubesphere_member_state is absent"))
     drift += [_item(each["member"] or host, _left(each)) for each in leftovers or ()]
-    verdict = VERDICTS[2] if problems else VERDICTS[1] if drift else VERDICTS[0]
+    verdict = VERDICTS[2] if found else VERDICTS[1] if drift else VERDICTS[0]
     unplanned = [name for name in (host, *members) if not plans.get(name) and members.get(name) not in unwanted]
-    return {"verdict": verdict, "drift": drift, "problems": problems, "unplanned": unplanned}
+    return {"verdict": verdict, "drift": drift, "problems": found, "unplanned": unplanned}
 
 
 def in_words(found: Mapping[str, Any]) -> list[str]:

@@ -79,8 +79,8 @@ def look(host: Session, names: Sequence[str] = (), *, before_days: int = BEFORE_
         before_days: days before its end that a credential is a problem, see :func:`credentials.is_due`.
 
     Returns:
-        ``members``, as :func:`fleet.members` and more of each, and ``leftovers`` of members that are gone; None if they
-        could not be read, which is a problem of the host's.
+        ``members``, as :func:`fleet.members` and more of each; ``leftovers`` of members that are gone, None if they
+        could not be read; and ``problems`` of the host that are none of a Cluster's, such as that.
 
     Raises:
         KubeError: the host cannot be read.
@@ -89,7 +89,7 @@ def look(host: Session, names: Sequence[str] = (), *, before_days: int = BEFORE_
     wanted = list(names) or sorted(closer.clusters)
     with ThreadPoolExecutor(fleet.AT_ONCE) as pool:
         members = list(pool.map(closer.cluster, wanted))
-    return {"members": members, "leftovers": closer.leftovers}
+    return {"members": members, "leftovers": closer.leftovers, "problems": closer.problems}
 
 
 class _Look:
@@ -108,7 +108,7 @@ class _Look:
         own = [self.clusters[name] for name in self.hosts]
         self.kubernetes = str((own[0].get("status") or {}).get("kubernetesVersion") or "") if own else ""
         self.now = rollout.parse_time(host.server_time) or datetime.now(timezone.utc)
-        self.leftovers, self.unread = self._leftovers()
+        self.leftovers, self.problems = self._leftovers()
 
     def cluster(self, name: str) -> dict[str, Any]:
         """One cluster."""
@@ -148,7 +148,8 @@ class _Look:
         try:
             return leftovers.find(self.host, self.clusters), []
         except KubeError as error:
-            return None, [f"what is left of former members is not known: {error.message}. {error.hint}".strip()]
+            told = f"what is left of former members is not known: {error.message}. {error.hint}".strip()
+            return None, [self.host.redactor.text(told)]
 
     def _learnt(self, connection: dict[str, Any]) -> credentials.Kubeconfig:
         """The kubeconfig of a Cluster, its secrets made known; empty if there is none that can be read."""
@@ -259,7 +260,6 @@ class _Look:
         if found["cluster_role"] == "host":
             others = ", ".join(other for other in self.hosts if other != name)
             problems += [f"Cluster {name} is labelled as the host, and so is {others}"] if others else []
-            problems += self.unread
         else:
             problems += self._expiring(found) + _other_endpoint(found, connection)
         shared = ", ".join(found["ports_shared_with"])

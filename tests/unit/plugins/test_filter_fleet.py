@@ -114,13 +114,20 @@ def test_status_of_an_inventory() -> None:
         "a": {"kubesphere_member_state": "absent"},
         "n": {},
     }
-    found = FILTERS["fleet_status"]({"members": members, "leftovers": None}, "h", ["o", "a", "n"], variables)
+    fleet = {"members": members, "leftovers": [], "problems": []}
+    found = FILTERS["fleet_status"](fleet, "h", ["o", "a", "n"], variables)
     assert found == {
         "verdict": "drift",
         "problems": [],
         "drift": [{"cluster": "n", "text": "the host has no Cluster n: it is not imported"}],
         "unplanned": ["n"],
     }
+
+
+def test_what_is_left_and_not_known_is_not_clean() -> None:
+    fleet = {"members": [], "leftovers": None, "problems": ["what is left is not known"]}
+    found = FILTERS["fleet_status"](fleet, "h", [], {"h": {}})
+    assert (found["verdict"], found["problems"]) == ("error", [{"cluster": "h", "text": "what is left is not known"}])
 
 
 def test_two_members_that_say_both_of_one_cluster() -> None:
