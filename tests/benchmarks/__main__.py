@@ -1,4 +1,4 @@
-"""The benchmark's command line."""
+"""The benchmark's command line: measures part by part, and prints the table of targets over all that was measured."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ import signal
 import subprocess
 import sys
 from collections.abc import Collection
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tests.benchmarks import table
-from tests.benchmarks.bench import Bench, BenchmarkError, as_data, machine
-from tests.benchmarks.fleet import CONNECTIONS, Fleet, FleetError
+from tests.benchmarks import targets
+from tests.benchmarks.bench import BenchmarkError, machine
+from tests.benchmarks.fleet import FleetError
+from tests.benchmarks.parts import PARTS, Outcome, Plan
+from tests.benchmarks.targets import Reading
 from tests.benchmarks.tools import TOOLS, Tool
 from tests.prepare import ROOT
 from tests.sandbox.binaries import PreparationError
 from tests.sandbox.cluster import ClusterError
 from tests.sandbox.network import NetworkError
-from tests.sandbox.sandbox import Sandbox, SandboxError, names_for
+from tests.sandbox.sandbox import Sandbox, SandboxError
 
 _FAILURES = (BenchmarkError, FleetError, PreparationError, SandboxError, ClusterError, NetworkError)
 
 _NOTE = """\
-Every figure is the median of {repeat} rounds on {cores} cores; the tools took turns on the same real clusters.
-CPU is that of the tool's whole process tree. OURS:IT is our figure as a share of the tool's: below 1 is ours.
-Requests are those that came from this machine, by the audit logs; what KubeSphere sends is not in them."""
+Figures of tools are medians of the rounds, and the tools took turns on the same real clusters. CPU is that of a tool's
+whole process tree. OURS:IT is our figure as a share of the tool's: below 1 is ours. Requests are those that came from
+this machine, by the audit logs; what KubeSphere sends is not in them."""
 
 
 def _say(text: str) -> None:
@@ -35,14 +38,13 @@ def _say(text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="What an import costs.")
-    parser.add_argument("--members", type=_numbers, default=[1, 4, 8], help="numbers of members (default: 1,4,8)")
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="What a fleet costs.")
+    names = ",".join(PARTS)
+    parser.add_argument("--only", type=_parts, default=list(PARTS), help=f"parts to measure, of {names} (default: all)")
+    parser.add_argument("--members", type=_numbers, default=[1, 4, 10], help="numbers of real members (1,4,10)")
     parser.add_argument("--repeat", type=int, default=3, help="rounds (default: %(default)s)")
     parser.add_argument(
         "--tools", type=_tools, default=list(TOOLS.values()), help=f"of {','.join(TOOLS)} (default: all)"
-    )
-    parser.add_argument(
-        "--connections", type=_connections, default=list(CONNECTIONS), help=f"of {','.join(CONNECTIONS)} (default: all)"
     )
     parser.add_argument("--state", type=Path, default=ROOT / "build" / "bench", help="state folder of the sandbox")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json", help="file for all numbers")
@@ -56,12 +58,12 @@ def _numbers(text: str) -> list[int]:
     return numbers
 
 
+def _parts(text: str) -> list[str]:
+    return _some(text, "part", PARTS)
+
+
 def _tools(text: str) -> list[Tool]:
     return [TOOLS[name] for name in _some(text, "tool", TOOLS)]
-
-
-def _connections(text: str) -> list[str]:
-    return _some(text, "connection", CONNECTIONS)
 
 
 def _some(text: str, what: str, known: Collection[str]) -> list[str]:
@@ -71,60 +73,71 @@ def _some(text: str, what: str, known: Collection[str]) -> list[str]:
     return names
 
 
-def _versions(fleet: Fleet, tools: list[Tool]) -> dict[str, str]:
-    configuration = fleet.host.api.get(
-        "/apis/installer.kubesphere.io/v1alpha1/namespaces/kubesphere-system/clusterconfigurations/ks-installer"
-    )
-    versions = {
-        "KubeSphere": str(configuration["status"]["core"]["version"]),
-        "Kubernetes": str(fleet.host.api.get("/version")["gitVersion"]),
-    }
-    for tool in tools:
-        versions |= tool.versions()
-    return versions
-
-
 def _terminated(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _measure(options: argparse.Namespace) -> dict[str, Any]:
+class _Figures:
+    """The file of all numbers, part by part: a part that is measured again replaces what it had."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._parts: dict[str, Any] = json.loads(path.read_text())["parts"] if path.exists() else {}
+
+    def keep(self, name: str, outcome: Outcome, before: dict[str, Any], tools: dict[str, str]) -> None:
+        """Write down a part at once, so that what follows cannot lose it."""
+        readings, versions = [asdict(reading) for reading in outcome.readings], {**outcome.versions, **tools}
+        self._parts[name] = {"machine": before, "versions": versions, "readings": readings, "data": outcome.data}
+        self._parts = {name: self._parts[name] for name in PARTS if name in self._parts}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.write_text(json.dumps({"parts": self._parts}, indent=1) + "\n")
+
+    def readings(self) -> list[Reading]:
+        """Those of all parts."""
+        return [Reading(**reading) for part in self._parts.values() for reading in part["readings"]]
+
+    def render(self) -> str:
+        """The table of targets, and when each part was measured."""
+        when = [f"{name} {part['machine']['time']}" for name, part in self._parts.items()]
+        readings = self.readings()
+        cores = next(iter(self._parts.values()))["machine"]["cores"]
+        return (
+            f"{targets.render(readings)}\n\n{targets.verdict(readings)}\nMeasured on {cores} cores: {', '.join(when)}."
+        )
+
+
+def _measure(options: argparse.Namespace) -> None:
     for tool in options.tools:
         tool.prepare()
-    work = options.state / "tools"
-    before, bench = machine(), Bench(work, _say)
+    tools = {name: version for tool in options.tools for name, version in tool.versions().items()}
+    plan = Plan(options.state, options.members, options.repeat, options.tools, _say)
+    figures = _Figures(options.output)
     try:
-        for members in options.members:
-            sandbox = Sandbox(options.state, names_for(members), say=_say)
-            sandbox.up()
-            fleets = [Fleet(sandbox, work / connection, connection) for connection in options.connections]
-            bench.install(fleets[0])
-            for fleet in fleets:
-                bench.compare(fleet, options.tools, options.repeat)
-        versions = _versions(fleet, options.tools)
+        for name in options.only:
+            before = machine()
+            outcome = PARTS[name](plan)
+            figures.keep(name, outcome, before, tools)
+            if outcome.text:
+                print(f"== {name}\n{outcome.text}\n", flush=True)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(plan.work, ignore_errors=True)
         Sandbox(options.state).down()
-    print(table.render(bench.samples))
-    print(f"\n{_NOTE.format(repeat=options.repeat, cores=before['cores'])}")
-    print(", ".join(f"{name} {version}" for name, version in versions.items()))
-    return {"machine": before, "versions": versions, "samples": [as_data(sample) for sample in bench.samples]}
+    print(f"{_NOTE}\n{', '.join(f'{name} {version}' for name, version in {**outcome.versions, **tools}.items())}\n")
+    print(f"== targets\n{figures.render()}")
 
 
 def main() -> int:
-    """Measure, print the table and write the numbers; the exit status is 1 where a tool failed."""
+    """Measure, print the tables and write the numbers; the exit status is 1 where a tool failed, not for a target."""
     options = _parser().parse_args()
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        figures = _measure(options)
+        _measure(options)
     except (*_FAILURES, subprocess.TimeoutExpired) as error:
         _say(str(error))
         return 1
     except KeyboardInterrupt:
-        _say("interrupted: nothing was written")
+        _say(f"interrupted: parts that were finished are in {options.output}; go on with --only")
         return 130
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(figures, indent=1) + "\n")
     _say(f"all numbers are in {options.output}")
     return 0
 

@@ -6,13 +6,15 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.fleet import Fleet, Requests
+from tests.benchmarks.joins import Join
 from tests.benchmarks.meter import Usage, measure
 from tests.benchmarks.tools import Ours, Tool
+from tests.benchmarks.watcher import Watcher
 
 FIRST, SECOND = "first import", "second run"
 """The steps that all tools are measured in."""
@@ -42,6 +44,7 @@ class Sample:
         host: requests to the host.
         member: requests to all members together.
         load: the machine's load average over one minute before the run.
+        joins: the imports that it made, one for each member, where that was looked at.
     """
 
     tool: str
@@ -53,6 +56,7 @@ class Sample:
     host: Requests
     member: Requests
     load: float
+    joins: list[Join] = field(default_factory=list)
 
     @property
     def writes(self) -> int:
@@ -65,6 +69,7 @@ class Bench:
 
     Attributes:
         samples: what has been measured so far.
+        versions: of what the clusters run, as the last measurement found them.
     """
 
     def __init__(self, work: Path, say: Callable[[str], None]) -> None:
@@ -75,6 +80,7 @@ class Bench:
             say: told what is being done.
         """
         self.samples: list[Sample] = []
+        self.versions: dict[str, str] = {}
         self._work = work
         self._say = say
 
@@ -98,28 +104,49 @@ class Bench:
             # Not counted: caches of discovery and of compiled modules are filled, and KubeSphere has seen every member.
             self._import(fleet, each)
         ends = {}
-        for number in range(repeat):
-            for each in able:
-                fleet.reset()
-                self.measure(fleet, each, FIRST, number)
-                ends[each.name] = fleet.user_owned()
-                self.measure(fleet, each, SECOND, number)
-                if isinstance(each, Ours):
-                    self.measure(fleet, Ours("site"), SITE, number)
+        with fleet.watcher() as watcher:
+            for number in range(repeat):
+                for each in able:
+                    fleet.reset()
+                    self.measure(fleet, each, FIRST, number, watcher)
+                    ends[each.name] = fleet.user_owned()
+                    self.measure(fleet, each, SECOND, number)
+                    if isinstance(each, Ours):
+                        self.measure(fleet, Ours("site"), SITE, number)
         _check_same_end(ends)
 
-    def measure(self, fleet: Fleet, tool: Tool, step: str, number: int = 0) -> Sample:
+    def import_again(self, fleet: Fleet, repeat: int) -> None:
+        """Have the collection import the members so many times, for figures that take many imports."""
+        with fleet.watcher() as watcher:
+            for number in range(repeat):
+                fleet.reset()
+                self.measure(fleet, Ours(), FIRST, number, watcher)
+
+    def measure(self, fleet: Fleet, tool: Tool, step: str, number: int = 0, watcher: Watcher | None = None) -> Sample:
         """Run a tool once and keep the sample.
+
+        Args:
+            fleet: the clusters.
+            tool: what to run.
+            step: what it does, ``FIRST`` for example.
+            number: number of the repetition.
+            watcher: sees the members' Clusters get their conditions, where joins are to be looked at.
 
         Raises:
             BenchmarkError: the tool failed.
         """
         self._say(f"{len(fleet.members)} members, {fleet.connection}, round {number + 1}: {tool.name}, {step}")
         load, marks = os.getloadavg()[0], fleet.marks()
+        begun = time.time()
         usage = self._run(fleet, tool)
         host, member = fleet.requests([fleet.host], marks), fleet.requests(fleet.members.values(), marks)
-        sample = Sample(tool.name, fleet.connection, len(fleet.members), step, number, usage, host, member, load)
+        seen = watcher.since(begun) if watcher else {}
+        joined = fleet.joins(marks, seen)
+        sample = Sample(
+            tool.name, fleet.connection, len(fleet.members), step, number, usage, host, member, load, joined
+        )
         self.samples.append(sample)
+        self.versions = fleet.versions()
         return sample
 
     def _import(self, fleet: Fleet, tool: Tool) -> None:

@@ -6,13 +6,15 @@ import base64
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tests.benchmarks.joins import Join, joins
+from tests.benchmarks.watcher import Watcher
 from tests.sandbox import audit
 from tests.sandbox.cluster import Cluster
 from tests.sandbox.kubeapi import Object
@@ -24,6 +26,7 @@ _FEDERATED = "/apis/core.kubefed.io/v1beta1/namespaces/kube-federation-system/ku
 _SYSTEM = "namespaces/kubesphere-system"
 _SERVICES = f"/api/v1/{_SYSTEM}/services"
 _PODS = f"/api/v1/{_SYSTEM}/pods"
+_CONFIGURATION = f"/apis/installer.kubesphere.io/v1alpha1/{_SYSTEM}/clusterconfigurations/ks-installer"
 _AGENT_NAME = "cluster-agent"
 _AGENT = f"/apis/apps/v1/{_SYSTEM}/deployments/{_AGENT_NAME}"
 
@@ -151,10 +154,7 @@ class Fleet:
 
         What KubeSphere itself sends, the host's dispatcher on behalf of the tool included, comes from other addresses.
         """
-        events: list[audit.Event] = []
-        for cluster in clusters:
-            cluster.audit_mark()  # waits until all is logged
-            events += self._from_machine(audit.read(cluster.audit_log, since[cluster.name]))
+        events = self.events(clusters, since)
         return Requests(
             verbs=_counted(event["verb"] for event in events),
             writes=audit.writes(events).total(),
@@ -163,6 +163,32 @@ class Fleet:
                 for event in events
             ),
         )
+
+    def events(self, clusters: Iterable[Cluster], since: dict[str, int]) -> list[audit.Event]:
+        """One event for each request that came from this machine after a mark; one that goes on still is one, too."""
+        found: list[audit.Event] = []
+        for cluster in clusters:
+            cluster.audit_mark()  # waits until all is logged
+            found += self._from_machine(audit.read(cluster.audit_log, since[cluster.name]))
+        return found
+
+    def versions(self) -> dict[str, str]:
+        """Of KubeSphere and Kubernetes on the host."""
+        core = self.host.api.get(_CONFIGURATION)["status"]["core"]
+        return {"KubeSphere": str(core["version"]), "Kubernetes": str(self.host.api.get("/version")["gitVersion"])}
+
+    def watcher(self) -> Watcher:
+        """Sees when the host's Clusters get the conditions that an import waits for."""
+        wanted = set(_READY[self.connection])
+        return Watcher(self.host.api, CLUSTERS, lambda cluster: wanted <= _true_conditions(cluster))
+
+    def joins(self, since: dict[str, int], seen: Mapping[str, float]) -> list[Join]:
+        """The imports since a mark, of the members whose Clusters were seen with their conditions."""
+        if not seen:
+            return []
+        self.host.audit_mark()  # waits until all is logged
+        events = audit.read(self.host.audit_log, since[self.host.name])
+        return joins(events, seen, lambda event: bool(self._from_machine([event])))
 
     def _from_machine(self, events: Iterable[audit.Event]) -> list[audit.Event]:
         """One event per request; a watch that has not ended yet is one, too."""
@@ -191,9 +217,8 @@ class Fleet:
     def _user_owned(self, member: Cluster, cluster: Object | None) -> Object:
         if cluster is None:
             raise FleetError(f"{member.name} is not imported")
-        conditions = {each["type"]: each["status"] for each in cluster.get("status", {}).get("conditions", [])}
-        if any(conditions.get(kind) != "True" for kind in _READY[self.connection]):
-            raise FleetError(f"{member.name} is imported and not Ready: {conditions}")
+        if missing := set(_READY[self.connection]) - _true_conditions(cluster):
+            raise FleetError(f"{member.name} is imported, but not {', '.join(sorted(missing))}")
         metadata, spec = cluster["metadata"], cluster["spec"]
         annotations = {key: value for key, value in metadata.get("annotations", {}).items() if key != _LAST_APPLIED}
         owned = {
@@ -228,6 +253,11 @@ def _counted(names: Iterable[str]) -> dict[str, int]:
 
 def _hosts(clusters: Iterable[Cluster]) -> dict[str, Any]:
     return {"hosts": {cluster.name: {"kubesphere_kubeconfig": str(cluster.kubeconfig)} for cluster in clusters}}
+
+
+def _true_conditions(cluster: Object) -> set[str]:
+    listed = (cluster.get("status") or {}).get("conditions") or []
+    return {each["type"] for each in listed if each["status"] == "True"}
 
 
 def _names(cluster: Cluster, collection: str) -> list[str]:

@@ -1,18 +1,21 @@
-"""The figures as tables in plain text."""
+"""What every tool took, as tables: costs, growth and requests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from statistics import median
 from typing import NamedTuple
 
 from tests.benchmarks.bench import FIRST, INSTALL, SECOND, SITE, Sample
+from tests.benchmarks.figures import slope
+from tests.benchmarks.targets import number
+from tests.benchmarks.text import Row, aligned
 
 _MEBIBYTE = 1 << 20
 _STEPS = (FIRST, SECOND, SITE, INSTALL)
 _FIRST_CELLS = ("STEP", "CONNECTION", "MEMBERS", "TOOL")
 
-Row = Sequence[str]
+_LEFT = (0, 1, 3)  # columns of text among the first cells
 
 
 class Key(NamedTuple):
@@ -58,7 +61,7 @@ class Figures:
         counted = [requests(sample) for sample in self._groups[key]]
         verbs = sorted({verb for each in counted for verb in each})
         medians = {verb: median(each.get(verb, 0) for each in counted) / key.members for verb in verbs}
-        return {verb: number for verb, number in medians.items() if number}
+        return {verb: count for verb, count in medians.items() if count}
 
     def ratio(self, key: Key, figure: Callable[[Sample], float], against: str = "ours") -> str:
         """A figure of ours, as a share of a peer's."""
@@ -89,7 +92,7 @@ def _costs(figures: Figures) -> str:
                 *(figures.ratio(key, figure) for figure in (_wall, _cpu, _all_requests)),
             )
         )
-    return _aligned(rows)
+    return aligned(rows, _LEFT)
 
 
 def _growth(figures: Figures) -> str:
@@ -104,14 +107,15 @@ def _growth(figures: Figures) -> str:
     for key in figures.keys:
         if key.members != largest or key.step == INSTALL:
             continue
+        least = key._replace(members=smallest)
         slopes = [
-            (figures.value(key, figure) - figures.value(key._replace(members=smallest), figure)) / (largest - smallest)
+            slope((smallest, figures.value(least, figure)), (largest, figures.value(key, figure)))
             for figure in (_wall, _cpu)
         ]
         ours = own.setdefault((key.step, key.connection), slopes)
         ratios = ["" if ours is slopes else f"{mine / its:.3f}" for mine, its in zip(ours, slopes, strict=True)]
-        rows.append((key.step, key.connection, key.tool, *(f"{slope:.3f}" for slope in slopes), *ratios))
-    return _aligned(rows, left=(0, 1, 2))
+        rows.append((key.step, key.connection, key.tool, *(f"{each:.3f}" for each in slopes), *ratios))
+    return aligned(rows, left=(0, 1, 2))
 
 
 def _requests(figures: Figures) -> str:
@@ -120,14 +124,14 @@ def _requests(figures: Figures) -> str:
         rows.append(
             (
                 *key.cells,
-                _number(figures.value(key, lambda sample: sample.host.total) / key.members),
-                _number(figures.value(key, lambda sample: sample.member.total) / key.members),
-                _number(figures.value(key, lambda sample: sample.writes)),
+                number(figures.value(key, lambda sample: sample.host.total) / key.members),
+                number(figures.value(key, lambda sample: sample.member.total) / key.members),
+                number(figures.value(key, lambda sample: sample.writes)),
                 _listed(figures.verbs(key, lambda sample: sample.host.verbs)),
                 _listed(figures.verbs(key, lambda sample: sample.member.verbs)),
             )
         )
-    return _aligned(rows, left=(0, 1, 3, 7, 8))
+    return aligned(rows, left=(0, 1, 3, 7, 8))
 
 
 def _wall(sample: Sample) -> float:
@@ -143,20 +147,4 @@ def _all_requests(sample: Sample) -> float:
 
 
 def _listed(verbs: dict[str, float]) -> str:
-    return " ".join(f"{verb} {_number(number)}" for verb, number in verbs.items())
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".")
-
-
-def _aligned(rows: Sequence[Row], left: Sequence[int] = (0, 1, 3)) -> str:
-    """Columns of text to the left, of numbers to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+    return " ".join(f"{verb} {number(count)}" for verb, count in verbs.items())

@@ -62,9 +62,10 @@ class Ours(Tool):
 
     name = "ours"
 
-    def __init__(self, playbook: str = "import") -> None:
-        """Choose a playbook of the collection."""
+    def __init__(self, playbook: str = "import", forks: int | None = None) -> None:
+        """Choose a playbook of the collection, and the number of forks; the default is one for each cluster."""
         self._playbook = playbook
+        self._forks = forks
 
     def versions(self) -> dict[str, str]:
         """Of the collection, and of ansible-core."""
@@ -75,7 +76,7 @@ class Ours(Tool):
 
     def command(self, fleet: Fleet) -> list[str | Path]:
         """The playbook, for all members."""
-        return _playbook(fleet, f"kubesphere.multicluster.{self._playbook}")
+        return _playbook(fleet, f"kubesphere.multicluster.{self._playbook}", self._forks)
 
 
 class Kubectl(Tool):
@@ -181,11 +182,11 @@ TOOLS: dict[str, Tool] = {each.name: each for each in (Ours(), Kubectl(), Kubern
 """All tools by name; the first is what the others are held against."""
 
 
-def _playbook(fleet: Fleet, playbook: str | Path) -> list[str | Path]:
-    forks = str(len(fleet.clusters))
+def _playbook(fleet: Fleet, playbook: str | Path, forks: int | None = None) -> list[str | Path]:
     # The interpreter is named, so that no module has to look for one.
     interpreter = f"ansible_python_interpreter={tool('python')}"
-    return [tool("ansible-playbook"), "-i", fleet.inventory, "-f", forks, "-e", interpreter, playbook]
+    number = str(forks or len(fleet.clusters))
+    return [tool("ansible-playbook"), "-i", fleet.inventory, "-f", number, "-e", interpreter, playbook]
 
 
 def _ansible_core() -> str:

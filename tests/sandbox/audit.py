@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,11 @@ def target(event: Event) -> str:
         return str(event["requestURI"].partition("?")[0])
     subresource = reference.get("subresource")
     return f"{reference['resource']}/{subresource}" if subresource else str(reference["resource"])
+
+
+def moment(event: Event, stamp: str = "stageTimestamp") -> float:
+    """When a request was answered, or with ``requestReceivedTimestamp`` asked, in seconds since the epoch."""
+    return datetime.fromisoformat(event[stamp]).timestamp()
 
 
 def requests(events: Iterable[Event]) -> Counter[tuple[str, str]]:

@@ -1,0 +1,110 @@
+"""How long installing takes where one cluster takes a while, with different numbers of forks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.benchmarks.bench import INSTALL, Bench
+from tests.benchmarks.figures import allowed_installation
+from tests.benchmarks.fleet import Fleet
+from tests.benchmarks.targets import Reading
+from tests.benchmarks.text import Row, aligned
+from tests.benchmarks.tools import Ours
+from tests.benchmarks.watcher import Watcher
+from tests.integration.kubesphere import CONFIGURATIONS, side_by_side, steer, wipe
+from tests.sandbox import audit
+from tests.sandbox.cluster import Cluster
+from tests.sandbox.kubeapi import Object
+
+FORKS = (1, 5, 50)
+DURATION = 30.0
+"""Seconds that ks-installer takes at least, which the stand-in sleeps."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One installation of a whole fleet.
+
+    Attributes:
+        members: number of members; the host is installed too.
+        forks: number of forks.
+        seconds: what the play took.
+        longest: the longest time that one cluster's installer took, from our write of its configuration on.
+        cpu: processor time of the play, seconds.
+        simulated: whether the members were simulated.
+    """
+
+    members: int
+    forks: int
+    seconds: float
+    longest: float
+    cpu: float
+    simulated: bool = False
+
+    @property
+    def allowed(self) -> float:
+        """Seconds that the play may take."""
+        return allowed_installation(self.members, self.longest)
+
+
+def measure(bench: Bench, fleet: Fleet, forks: Sequence[int] = FORKS) -> list[Run]:
+    """Install KubeSphere on all clusters, from nothing, with each number of forks.
+
+    Raises:
+        BenchmarkError: an installation failed.
+    """
+    runs = []
+    for number in forks:
+        side_by_side(_prepare, fleet.clusters)
+        marks = fleet.marks()
+        with contextlib.ExitStack() as stack:
+            watchers = {each.name: stack.enter_context(_watcher(each)) for each in fleet.clusters}
+            sample = bench.measure(fleet, Ours("install", forks=number), INSTALL)
+        longest = max(_own_time(each, marks[each.name], watchers[each.name]) for each in fleet.clusters)
+        runs.append(Run(len(fleet.members), number, sample.usage.seconds, longest, sample.usage.cpu))
+    side_by_side(steer, fleet.clusters)
+    return runs
+
+
+def reading(runs: Sequence[Run]) -> Reading:
+    """The run that came nearest to what it may take, or exceeded it most."""
+    worst = max(runs, key=lambda run: run.seconds / run.allowed)
+    listed = ", ".join(f"forks {run.forks}: {run.seconds:.1f} of {run.allowed:.1f} s" for run in runs)
+    beside = f"one cluster {worst.longest:.1f} s; {listed}"
+    return Reading("installing", worst.seconds, worst.members, worst.simulated, beside, bound=worst.allowed)
+
+
+def render(runs: Sequence[Run]) -> str:
+    """All runs as a table."""
+    rows: list[Row] = [("INSTALLING", "FORKS", "WALL s", "ONE CLUSTER s", "ALLOWED s", "CPU s")]
+    for run in runs:
+        kind = f"{run.members:,} {'simulated' if run.simulated else 'real'}"
+        figures = (run.seconds, run.longest, run.allowed, run.cpu)
+        rows.append((kind, str(run.forks), *(f"{figure:.2f}" for figure in figures)))
+    return aligned(rows, left=(0,))
+
+
+def _prepare(cluster: Cluster) -> None:
+    wipe(cluster)
+    steer(cluster, installer={"duration": DURATION})
+
+
+def _watcher(cluster: Cluster) -> Watcher:
+    """Sees when a run of ks-installer has come to its end: the version is what it writes at last."""
+    return Watcher(cluster.api, CONFIGURATIONS, lambda found: bool(_core(found).get("version")))
+
+
+def _core(configuration: Object) -> Object:
+    return dict((configuration.get("status") or {}).get("core") or {})
+
+
+def _own_time(cluster: Cluster, since: int, watcher: Watcher) -> float:
+    """From the write of the ClusterConfiguration until its installer had come to its end."""
+    created = next(
+        event
+        for event in cluster.audit_events(since)
+        if event["verb"] == "create" and audit.target(event) == "clusterconfigurations"
+    )
+    return watcher.seen["ks-installer"] - audit.moment(created, "requestReceivedTimestamp")

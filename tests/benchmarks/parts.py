@@ -1,0 +1,152 @@
+"""The parts of the benchmark: what each measures, and its readings for the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks import installing, table
+from tests.benchmarks.bench import FIRST, SECOND, Bench, Sample
+from tests.benchmarks.figures import percentile
+from tests.benchmarks.fleet import AGENT, DIRECT, Fleet
+from tests.benchmarks.table import Figures, Key
+from tests.benchmarks.targets import Reading, number
+from tests.benchmarks.tools import Tool
+from tests.sandbox.sandbox import Sandbox, names_for
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be measured, and where.
+
+    Attributes:
+        state: state folder of the sandbox.
+        sizes: numbers of members that are clusters.
+        repeat: number of rounds of a comparison.
+        tools: the tools that are compared.
+        say: told what is being done.
+    """
+
+    state: Path
+    sizes: Sequence[int]
+    repeat: int
+    tools: Sequence[Tool]
+    say: Callable[[str], None]
+
+    @property
+    def work(self) -> Path:
+        """Folder for inventories, and for the tools' caches and output."""
+        return self.state / "tools"
+
+    def sandbox(self, members: int) -> Sandbox:
+        """A host and so many members, up; those of an earlier part are used again."""
+        sandbox = Sandbox(self.state, names_for(members), say=self.say)
+        sandbox.up()
+        return sandbox
+
+
+@dataclass
+class Outcome:
+    """What a part found out.
+
+    Attributes:
+        readings: for the targets.
+        text: tables of its own.
+        data: all of its numbers.
+        versions: of what the clusters ran.
+    """
+
+    readings: list[Reading] = field(default_factory=list)
+    text: str = ""
+    data: list[dict[str, Any]] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def direct(plan: Plan) -> Outcome:
+    """Imports by direct connection, of all tools in turns."""
+    bench = _compared(plan, DIRECT)
+    return _outcome(bench, _readings(bench.samples), table.render(bench.samples))
+
+
+def agent(plan: Plan) -> Outcome:
+    """Imports by agent, of all tools in turns; there are no targets for them."""
+    bench = _compared(plan, AGENT)
+    return _outcome(bench, [], table.render(bench.samples))
+
+
+def waits(plan: Plan) -> Outcome:
+    """Imports of the largest fleet again and again: a 99th percentile takes a hundred."""
+    members = max(plan.sizes)
+    bench = Bench(plan.work, plan.say)
+    fleet = Fleet(plan.sandbox(members), plan.work / DIRECT, DIRECT)
+    bench.install(fleet)
+    bench.import_again(fleet, -(-100 // members))
+    return _outcome(bench, [_beyond([sample for sample in bench.samples if sample.step == FIRST])])
+
+
+def install(plan: Plan) -> Outcome:
+    """Installations that take a while, with different numbers of forks."""
+    fleet = Fleet(plan.sandbox(max(plan.sizes)), plan.work / DIRECT, DIRECT)
+    bench = Bench(plan.work, plan.say)
+    runs = installing.measure(bench, fleet)
+    return Outcome([installing.reading(runs)], installing.render(runs), [asdict(run) for run in runs], bench.versions)
+
+
+PARTS: dict[str, Callable[[Plan], Outcome]] = {part.__name__: part for part in (direct, agent, waits, install)}
+"""All parts by name, in their order."""
+
+
+def _outcome(bench: Bench, readings: list[Reading], text: str = "") -> Outcome:
+    return Outcome(readings, text, [asdict(sample) for sample in bench.samples], bench.versions)
+
+
+def _compared(plan: Plan, connection: str) -> Bench:
+    bench = Bench(plan.work, plan.say)
+    for members in plan.sizes:
+        fleet = Fleet(plan.sandbox(members), plan.work / connection, connection)
+        bench.install(fleet)
+        bench.compare(fleet, plan.tools, plan.repeat)
+    return bench
+
+
+def _readings(samples: Sequence[Sample]) -> list[Reading]:
+    """Of the largest fleet, each figure the median of the rounds."""
+    figures, members = Figures(samples), max(sample.members for sample in samples)
+
+    def counted(target: str, step: str, count: Callable[[Sample], float]) -> Reading:
+        values = {key.tool: figures.value(key, count) for key in figures.keys if key[:3] == (step, DIRECT, members)}
+        beside = ", ".join(f"{tool} {number(value)}" for tool, value in values.items() if tool != "ours")
+        return Reading(target, values["ours"], members, beside=beside)
+
+    def processor(tool: str) -> Reading:
+        own, its = (figures.value(Key(FIRST, DIRECT, members, each), _processor) for each in ("ours", tool))
+        return Reading(f"cpu-{tool}", own / its, members, beside=f"ours {own:.3f} s, {tool} {its:.3f} s")
+
+    peers = dict.fromkeys(sample.tool for sample in samples if sample.tool != "ours")
+    return [
+        counted("first-host", FIRST, lambda sample: sample.host.total / sample.members),
+        counted("first-member", FIRST, lambda sample: sample.member.total / sample.members),
+        counted("second-host", SECOND, lambda sample: sample.host.total / sample.members),
+        counted("second-member", SECOND, lambda sample: sample.member.total / sample.members),
+        counted("second-writes", SECOND, lambda sample: sample.writes),
+        *(processor(tool) for tool in peers),
+    ]
+
+
+def _processor(sample: Sample) -> float:
+    return sample.usage.cpu / sample.members
+
+
+def _beyond(samples: Sequence[Sample], simulated: bool = False) -> Reading:
+    found = [join for sample in samples for join in sample.joins]
+    beyond = [join.beyond for join in found]
+    answering = [join.answering for join in found]
+    whole = [join.seconds for join in found]
+    beside = (
+        f"{len(found):,} imports; P50 {1000 * percentile(beyond, 0.5):.0f} ms, of it KubeSphere's answer to the last "
+        f"request {1000 * percentile(answering, 0.5):.0f} ms; the whole join P50 {percentile(whole, 0.5):.2f} s, "
+        f"P99 {percentile(whole, 0.99):.2f} s"
+    )
+    return Reading("beyond", percentile(beyond, 0.99), samples[0].members, simulated, beside)
