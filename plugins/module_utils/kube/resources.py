@@ -68,6 +68,7 @@ SECRET = Kind("v1", "Secret", "secrets", shape=shapes.DATA)
 CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps", shape=shapes.DATA)
 SERVICE = Kind("v1", "Service", "services", shape=shapes.SERVICE)
 SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
+PERSISTENT_VOLUME_CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 EVENT = Kind("v1", "Event", "events", shape=shapes.EVENT)
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments", shape=shapes.WORKLOAD)
 STATEFUL_SET = Kind("apps/v1", "StatefulSet", "statefulsets", shape=shapes.WORKLOAD)
@@ -77,6 +78,7 @@ CONTROLLER_REVISION = Kind("apps/v1", "ControllerRevision", "controllerrevisions
 JOB = Kind("batch/v1", "Job", "jobs", shape=shapes.JOB)
 NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 STORAGE_CLASS = Kind("storage.k8s.io/v1", "StorageClass", "storageclasses", namespaced=False)
+ROLE_BINDING = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
 CLUSTER_ROLE = Kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False)
 CLUSTER_ROLE_BINDING = Kind(
     "rbac.authorization.k8s.io/v1",

@@ -19,7 +19,9 @@ from ..kube.resources import (
     DAEMON_SET,
     DEPLOYMENT,
     JOB,
+    PERSISTENT_VOLUME_CLAIM,
     POD,
+    ROLE_BINDING,
     SECRET,
     SERVICE,
     SERVICE_ACCOUNT,
@@ -42,6 +44,11 @@ from .names import (
     WORKSPACE_TEMPLATE,
 )
 
+# What somebody would miss if a namespace went. Each kind costs a request, so it is not asked for every custom resource.
+_CONTENT = (
+    *(SERVICE_ACCOUNT, SECRET, CONFIG_MAP, SERVICE, PERSISTENT_VOLUME_CLAIM),
+    *(DEPLOYMENT, STATEFUL_SET, DAEMON_SET, JOB, POD, ROLE_BINDING),
+)
 _MANAGED = f"{MANAGED_LABEL}=true"
 _TOKEN = "kubernetes.io/service-account-token"  # noqa: S105 - a type of Secrets
 # What Kubernetes itself puts into every namespace.
@@ -195,7 +202,7 @@ class MemberSide:
 
     def _is_used(self) -> bool:
         """Whether the federation's namespace has anything that is neither the federation's nor Kubernetes' own."""
-        for kind in (SERVICE_ACCOUNT, SECRET, CONFIG_MAP, SERVICE, DEPLOYMENT, STATEFUL_SET, DAEMON_SET, JOB, POD):
+        for kind in _CONTENT:
             own = {*_EVERYWHERE.get(kind, ()), *([service_account(self.name)] if kind == SERVICE_ACCOUNT else [])}
             for each in self.member.list(kind, FEDERATION_NAMESPACE).items:
                 if each["metadata"]["name"] not in own and each.get("type") != _TOKEN:

@@ -23,10 +23,13 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resou
     CLUSTER_ROLE_BINDING,
     CONFIG_MAP,
     DEPLOYMENT,
+    PERSISTENT_VOLUME_CLAIM,
+    ROLE_BINDING,
     SECRET,
     SERVICE,
     SERVICE_ACCOUNT,
     VALIDATING_WEBHOOK_CONFIGURATION,
+    Kind,
     Object,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import NAMESPACE as NAMESPACE_KIND
@@ -386,9 +389,10 @@ def test_a_member_that_is_anothers_by_now_keeps_what_is_shared() -> None:
     assert fleet.member.at(CONFIG_MAP, "kubesphere-config", NAMESPACE)["data"] == config(clusterName="other")["data"]
 
 
-def test_a_namespace_that_is_used_stays() -> None:
+@pytest.mark.parametrize("kind", [DEPLOYMENT, PERSISTENT_VOLUME_CLAIM, ROLE_BINDING], ids=lambda kind: kind.kind)
+def test_a_namespace_that_is_used_stays(kind: Kind) -> None:
     fleet = Fleet()
-    fleet.member.put(item(DEPLOYMENT, "mine", FEDERATION_NAMESPACE))
+    fleet.member.put(item(kind, "mine", FEDERATION_NAMESPACE))
     fleet.run()
     assert FEDERATION_NAMESPACE in fleet.left
     assert ACCOUNT not in fleet.left
