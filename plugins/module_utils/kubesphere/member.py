@@ -287,11 +287,11 @@ class _Import:
                 "Set authentication.jwtSecret of its ClusterConfiguration to the host's: "
                 "the playbook kubesphere.multicluster.install does that.",
             )
+        self._begun_to_unbind = member_config.begun_to_unbind
         if member_config.cluster_name and not self.wanted.adopt:
             self._check_other_name(member_config.cluster_name, uid)
         self._check_duplicates(uid, direct)
         self._to_answer = self.member
-        self._begun_to_unbind = member_config.begun_to_unbind
 
     def _missing(self, session: Session) -> None:
         if not self.host.planning:
@@ -327,6 +327,11 @@ class _Import:
                 f"it says that a host has imported it as {name}, and {self.host.cluster} has not",
                 self.where,
                 "Unbind it from its other host first; if that is long gone, set kubesphere_adopt to true.",
+            )
+        if not self._begun_to_unbind:
+            self.warnings.append(
+                f"{self.where}: it says that a host has imported it as {name}, and {self.host.cluster} has not. If that "
+                "host still has it, unbind it there: an unbind cannot tell two hosts apart that share a name for it."
             )
 
     def _check_duplicates(self, uid: str, direct: Direct | None) -> None:

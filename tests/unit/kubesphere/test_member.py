@@ -158,6 +158,13 @@ def test_another_cluster_of_that_name() -> None:
         run(host, one("member", "member"))
 
 
+def test_one_that_another_host_may_have_by_the_same_name_is_warned_of() -> None:
+    [warning] = run(one("host", "host"), one("member", "member", clusterName="m")).warnings
+    assert warning.startswith(
+        "member: it says that a host has imported it as m, and host has not. If that host still has it"
+    )
+
+
 def test_one_that_says_it_is_another_hosts_can_be_adopted() -> None:
     assert run(one("host", "host"), one("member", "member", clusterName="x"), adopt=True).changed
 
