@@ -331,7 +331,7 @@ class _Import:
         if not self._begun_to_unbind:
             self.warnings.append(
                 f"{self.where}: it says that a host has imported it as {name}, and {self.host.cluster} has not. If "
-                "that host still has it, unbind it there: an unbind cannot tell two hosts apart that share a name for it."
+                "that host still has it, unbind it there: an unbind cannot tell apart two hosts that share a name."
             )
 
     def _check_duplicates(self, uid: str, direct: Direct | None) -> None:
