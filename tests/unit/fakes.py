@@ -58,8 +58,8 @@ class FakeSession(Session):
         logs: what text requests answer, by path.
         requests: method and path of each request.
         on_write: called after each write with the method and the object; plays the controllers.
-        tried: the connections of siblings, in order.
-        reached: what a sibling by some connection leads to; the same cluster if not set.
+        tried: the connections of other ways here, in order.
+        reached: what another way leads to; the same cluster if not set.
     """
 
     def __init__(self, cluster: str = "one", *items: Object, planning: bool = False) -> None:
@@ -83,7 +83,7 @@ class FakeSession(Session):
         self.objects[kind.path(name, namespace)] = stored
         return copy.deepcopy(stored)
 
-    def sibling(self, connection: Connection, *, timeout: float, patience: float) -> Session:  # noqa: ARG002
+    def reached_by(self, connection: Connection, *, timeout: float, patience: float) -> Session:  # noqa: ARG002
         """The same cluster, reached in another way; ``reached`` says what is there in place of it."""
         self.tried.append(connection)
         return self.reached(connection) if self.reached else self

@@ -26,6 +26,7 @@ TOP = ["action", "modules", "filter", "inventory", "callback", "lookup"]
 SLEEPERS = {
     "plugins/module_utils/kube/wait.py",  # the wait loop
     "plugins/module_utils/kube/session.py",  # the pause before a request is sent again
+    "plugins/module_utils/kube/pace.py",  # whose turn it is to write
 }
 
 SHELL = ("os.system", "os.popen", "subprocess")

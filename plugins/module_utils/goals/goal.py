@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..kube.connection import resolve
 from ..kube.errors import KubeError
@@ -22,6 +22,9 @@ from ..kubesphere.configuration import ConfigurationError
 from ..kubesphere.member_credential import KINDS
 from ..kubesphere.releases import UnknownRelease
 from ..kubesphere.result import Result
+
+if TYPE_CHECKING:
+    from .shared import Shared
 
 Options = Mapping[str, Any]
 
@@ -44,12 +47,14 @@ class Context:
         cluster: what messages call the cluster if the task does not name it.
         progress: told one line whenever what is waited for changes.
         warnings: collects what the user should know.
+        shared: what it has in common with the goals that run beside it; None where it runs alone.
     """
 
     check_mode: bool = False
     cluster: str = ""
     progress: Progress = silent
     warnings: list[str] = field(default_factory=list)
+    shared: Shared | None = None
 
 
 @dataclass(frozen=True)
@@ -74,13 +79,14 @@ class Goal:
         return "cluster_name" in self.argument_spec
 
 
-def session(options: Options, cluster: str, context: Context) -> Session:
+def session(options: Options, cluster: str, context: Context, **how: Any) -> Session:
     """The session that the authentication options lead to.
 
     Args:
         options: the authentication options, see :mod:`authentication`.
         cluster: what messages call the cluster.
         context: where the goal runs.
+        how: what else a session takes: ``connections``, ``pace``.
 
     Raises:
         KubeError: they lead nowhere.
@@ -101,7 +107,7 @@ def session(options: Options, cluster: str, context: Context) -> Session:
             "validate_certs: false or insecure-skip-tls-verify: true."
         )
     timeout = float(options.get("request_timeout") or 30)
-    return Session(connection, cluster, planning=context.check_mode, timeout=timeout, patience=timeout)
+    return Session(connection, cluster, planning=context.check_mode, timeout=timeout, patience=timeout, **how)
 
 
 def check_seconds(options: Options) -> None:
@@ -127,6 +133,8 @@ def host_session(options: Options, context: Context) -> Session | None:
     host = {key: value for key, value in (options.get("host_cluster") or {}).items() if value not in (None, "")}
     if not host.keys() & {"kubeconfig", "host", "context"}:
         return None
+    if context.shared is not None:
+        return context.shared.host_session(host, context)
     return session(host, str(host["name"]), context)
 
 

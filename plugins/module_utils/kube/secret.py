@@ -72,6 +72,12 @@ class Redactor:
         for secret in secrets:
             self.add(secret)
 
+    def copy(self) -> Redactor:
+        """One that knows the same, and from now on learns for itself."""
+        other = Redactor()
+        other._known = set(self._known)
+        return other
+
     def add(self, secret: Secret | str | None) -> None:
         """Learn one more secret."""
         value = secret.reveal() if isinstance(secret, Secret) else secret

@@ -13,14 +13,15 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlencode, urlsplit
 
 from ..version import USER_AGENT
+from .clock import Clock
 from .connection import Connection, basic
 from .errors import Conflict, ConnectionOptionError, Gone, KubeError, NotFound, ServerError, Unreachable, for_status
 from .merge import merge_patch
@@ -28,6 +29,10 @@ from .resources import Kind, Object, of
 from .secret import Redactor
 from .shapes import LIST, OBJECT, misfit
 from .writers import who_changed
+
+if TYPE_CHECKING:
+    from .pace import Pace
+    from .reads import Reads
 
 try:
     import urllib3
@@ -44,7 +49,8 @@ MERGE_PATCH = "application/merge-patch+json"
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500  # objects per answer of a list, as kubectl asks for
-_BUSY = (429, 503)  # the API server did nothing and says so: any request may be sent again
+_TOO_MANY = 429
+_BUSY = (_TOO_MANY, 503)  # the API server did nothing and says so: any request may be sent again
 _GATEWAY = (502, 504)  # a proxy on the way did not reach who stands behind it, and says no more
 # Its service proxy, or its admission, did not reach who stands behind it: a pod that starts anew, most of the time.
 _NOT_REACHED = (b"error trying to reach service", b"failed calling webhook")
@@ -92,10 +98,20 @@ class Session:
         journal: what was written, or in check mode would be, in order.
         redactor: knows the session's secrets.
         server_time: RFC 3339 time of the last answer by the API server's own clock; empty before the first.
+        pace: how quickly this session and its siblings may write; None where nobody bounds it.
+        reads: what this session and its siblings read in common; None where each reads for itself.
     """
 
     def __init__(
-        self, connection: Connection, cluster: str, *, planning: bool = False, timeout: float = 30, patience: float = 30
+        self,
+        connection: Connection,
+        cluster: str,
+        *,
+        planning: bool = False,
+        timeout: float = 30,
+        patience: float = 30,
+        connections: int = 4,
+        pace: Pace | None = None,
     ) -> None:
         """Connect to nothing yet.
 
@@ -105,6 +121,9 @@ class Session:
             planning: record writes in place of sending them.
             timeout: seconds that one request may take.
             patience: seconds for which a request that could not be delivered is tried again.
+            connections: how many are kept open: as many as there are requests at a time, or each of the others takes a
+                TLS handshake of its own.
+            pace: bounds its writes.
 
         Raises:
             ConnectionOptionError: the connection's certificates are not usable, or urllib3 is missing.
@@ -122,10 +141,14 @@ class Session:
         self.journal: list[Write] = []
         self.server_time = ""
         self.redactor = Redactor(connection.secrets())
+        self.pace = pace
+        self.reads: Reads | None = None
         self._planned: dict[str, Object | None] = {}
+        self._clock = Clock()
         self._headers = _headers(connection)
+        self._owns_pool = True
         try:
-            self._pool = _pool(connection)
+            self._pool = _pool(connection, connections)
         except ConnectionOptionError as error:
             raise type(error)(error.message, cluster, error.hint) from None
 
@@ -136,8 +159,24 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
-        self._pool.clear()
+        """Close the connections; those of a sibling are the business of the session that it came from."""
+        if self._owns_pool:
+            self._pool.clear()
+
+    def sibling(self, cluster: str | None = None) -> Session:
+        """A session to the same API server over the same connections, with a journal and a plan of its own.
+
+        It shares the pace and the reads of this session, and learns secrets for itself.
+
+        Args:
+            cluster: name of the cluster for its messages; as it is called here if not given.
+        """
+        other = copy.copy(self)
+        other.cluster = cluster or self.cluster
+        other.journal, other._planned, other.server_time = [], {}, ""
+        other.redactor = self.redactor.copy()
+        other._owns_pool = False
+        return other
 
     # Reading
 
@@ -154,7 +193,16 @@ class Session:
             if planned is None:
                 raise NotFound(f"{kind.title(name, namespace)} will be deleted", self.cluster, status=404)
             return copy.deepcopy(planned)
-        return self.checked(kind, self.request("GET", path, what=f"read {kind.title(name, namespace)}"), name)
+
+        def live() -> Object:
+            return self.checked(kind, self.request("GET", path, what=f"read {kind.title(name, namespace)}"), name)
+
+        if self.reads is None:
+            return live()
+        try:
+            return self.reads.get(kind, name, namespace, live)
+        finally:
+            self.server_time = self.server_time or self._clock.now()  # another one may have asked for this
 
     def find(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
         """Read an object; None where there is none, or its resource type is not installed.
@@ -185,9 +233,15 @@ class Session:
             missing_ok: a resource type that is not installed counts as an empty list.
             metadata_only: names, labels and so on alone, so that what Secrets hold stays where it is.
 
+        Returns:
+            The objects; those that are read in common are everybody's, and not to be changed.
+
         Raises:
             KubeError: they could not be read.
         """
+        known = self.reads.items(kind) if self.reads and not label_selector and not metadata_only else None
+        if known is not None:
+            return Listing(known, "")
         items: list[Object] = []
         query = {"limit": str(_PAGE), **({"labelSelector": label_selector} if label_selector else {})}
         what = f"list {kind.title(namespace=namespace)}"
@@ -223,18 +277,54 @@ class Session:
             Gone: the resource version is too old; read the object again.
             KubeError: the watch broke.
         """
-        query = {
-            "watch": "1",
-            "fieldSelector": f"metadata.name={name}",
-            "resourceVersion": resource_version,
-            "timeoutSeconds": str(max(1, round(seconds))),
-        }
-        what = f"watch {kind.title(name, namespace)}"
-        url = self.server + kind.path(namespace=namespace) + "?" + urlencode(query)
+        events = self.reads.watch(kind, name, resource_version, seconds) if self.reads else None
+        return self._watch(kind, name, namespace, resource_version, seconds) if events is None else events
+
+    def _watch(
+        self, kind: Kind, name: str, namespace: str | None, resource_version: str, seconds: float
+    ) -> Iterator[Object | None]:
+        query = {"fieldSelector": f"metadata.name={name}", "resourceVersion": resource_version}
+        path, what = kind.path(namespace=namespace), f"watch {kind.title(name, namespace)}"
+        for event, found in self._events(path, query, what, seconds):
+            yield None if event == "DELETED" else self.checked(kind, found)
+
+    def follow(
+        self, kind: Kind, resource_version: str, seconds: float, opened: Callable[[Callable[[], None]], None]
+    ) -> Iterator[tuple[str, Object]]:
+        """Changes of all objects of a kind as they happen, for at most so many seconds.
+
+        Args:
+            kind: what to watch.
+            resource_version: of the list, or of the last change that is known.
+            seconds: for how long.
+            opened: called when the watch stands, with a function that ends it from another thread.
+
+        Returns:
+            What happened, in the API's words, and the object; of a ``BOOKMARK`` only the resource version counts.
+
+        Raises:
+            Gone: the resource version is too old; list them again.
+            KubeError: the watch broke.
+        """
+        query = {"allowWatchBookmarks": "true", "resourceVersion": resource_version}
+        for event, found in self._events(kind.path(), query, f"watch {kind.title()}", seconds, opened):
+            if event != "BOOKMARK":
+                self.checked(kind, found)
+            yield event, found
+
+    def _events(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        what: str,
+        seconds: float,
+        opened: Callable[[Callable[[], None]], None] = lambda _: None,
+    ) -> Iterator[tuple[str, Object]]:
+        query = {"watch": "1", **query, "timeoutSeconds": str(max(1, round(seconds)))}
         try:
             response = self._pool.request(
                 "GET",
-                url,
+                f"{self.server}{path}?{urlencode(query)}",
                 headers=self._headers,
                 preload_content=False,
                 retries=False,
@@ -245,13 +335,14 @@ class Session:
         try:
             if response.status >= 400:
                 raise self._refused(what, response.status, response.read())
+            opened(lambda: _hang_up(response))
             for line in _lines(response):
                 event = json.loads(line)
                 if not isinstance(event, dict):
                     raise ValueError("an event is no JSON object")
                 if event.get("type") == "ERROR":
                     raise self._refused(what, int((event.get("object") or {}).get("code", 500)), line)
-                yield None if event.get("type") == "DELETED" else self.checked(kind, event["object"])
+                yield str(event.get("type")), event["object"]
         except (urllib3.exceptions.HTTPError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise self._unreachable(what, error) from None  # whatever an event is that is none, the stream is of no use
         finally:
@@ -321,8 +412,9 @@ class Session:
             answer = self._planned[path] = after
         else:
             guard = {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]}} if guarded else {}
-            try:
-                changed = self.request(
+
+            def send() -> Object:
+                return self.request(
                     "PATCH",
                     path,
                     merge_patch(changes, guard),
@@ -330,11 +422,13 @@ class Session:
                     content_type=MERGE_PATCH,
                     what=f"change {title}",
                 )
+
+            try:
+                answer = self._written(kind, name, namespace, send)
             except Conflict as error:
                 with contextlib.suppress(KubeError):
                     error.hint = who_changed(live, self.get(kind, name, namespace))
                 raise
-            answer = self.checked(kind, changed, name)
         # What was asked for, not what came back: so a plan and the run show the same.
         self.journal.append(Write("patch", title, live, after, reason))
         return answer
@@ -362,8 +456,13 @@ class Session:
                 "propagationPolicy": propagation,
                 "preconditions": {"uid": live["metadata"]["uid"]},
             }
-            with contextlib.suppress(NotFound):
+            self._pass()
+            try:
                 self.request("DELETE", path, options, what=f"delete {kind.title(name, namespace)}")
+            except NotFound:
+                pass
+            finally:  # it may stand for a while yet
+                self._doubt(kind, name, namespace)
         self.journal.append(Write("delete", kind.title(name, namespace), live, None, reason))
 
     def act(self, method: str, live: Object, subresource: str, body: Object, reason: str = "") -> Object:
@@ -386,11 +485,15 @@ class Session:
         title, path = f"{kind.title(name, namespace)}/{subresource}", f"{kind.path(name, namespace)}/{subresource}"
         answer: Object = {}
         if not self.planning:
-            answer = self.request(method, path, body, query={"fieldManager": FIELD_MANAGER}, what=f"write {title}")
+            self._pass()
+            try:
+                answer = self.request(method, path, body, query={"fieldManager": FIELD_MANAGER}, what=f"write {title}")
+            finally:  # what came back need not be the object
+                self._doubt(kind, name, namespace)
         self.journal.append(Write("create" if method == "POST" else "update", title, None, body, reason))
         return answer
 
-    def sibling(self, connection: Connection, *, timeout: float, patience: float) -> Session:
+    def reached_by(self, connection: Connection, *, timeout: float, patience: float) -> Session:
         """A session that goes to the same cluster in another way; it only reads, its writes are in no journal of ours.
 
         Raises:
@@ -485,16 +588,35 @@ class Session:
         path, what = kind.path(namespace=namespace), f"create {kind.title(name, namespace)}"
 
         def post() -> Object:
-            answer = self.request("POST", path, manifest, query={"fieldManager": FIELD_MANAGER}, what=what)
-            return self.checked(kind, answer, name)
+            return self.request("POST", path, manifest, query={"fieldManager": FIELD_MANAGER}, what=what)
 
         try:
-            return post()
+            return self._written(kind, name, namespace, post)
         except Unreachable as error:
             if not error.maybe_delivered:
                 raise
             # Sent twice it would fail, or double an object without a name of its own: look first.
-            return self.find(kind, name, namespace) or post()
+            return self.find(kind, name, namespace) or self._written(kind, name, namespace, post)
+
+    def _written(self, kind: Kind, name: str, namespace: str | None, send: Callable[[], Object]) -> Object:
+        """Send a write in its turn; whoever reads in common learns what it has made."""
+        self._pass()
+        try:
+            answer = self.checked(kind, send(), name)
+        except KubeError:
+            self._doubt(kind, name, namespace)
+            raise
+        if self.reads is not None:
+            self.reads.learn(kind, answer)
+        return answer
+
+    def _doubt(self, kind: Kind, name: str, namespace: str | None) -> None:
+        if self.reads is not None:
+            self.reads.doubt(kind, name, namespace)
+
+    def _pass(self) -> None:
+        if self.pace is not None:
+            self.pace.take()
 
     def _send(
         self,
@@ -527,11 +649,14 @@ class Session:
                     redirect=False,
                     timeout=urllib3.Timeout(connect=min(self.timeout, 10), read=self.timeout),
                 )
-                self.server_time = _time(response.headers.get("Date")) or self.server_time
+                self.server_time = self._clock.told(response.headers.get("Date")) or self.server_time
                 if response.status not in _BUSY and not (repeatable and _not_reached(response.status, response.data)):
                     return response.status, response.data
                 failure: KubeError = self._refused(what, response.status, response.data)
-                pause = max(pause, _retry_after(response.headers.get("Retry-After")))
+                wanted = _retry_after(response.headers.get("Retry-After"))
+                pause = max(pause, wanted)
+                if self.pace is not None and response.status == _TOO_MANY:
+                    self.pace.hold(wanted)
             except urllib3.exceptions.HTTPError as error:
                 failure = self._unreachable(what, error)
                 hopeless = isinstance(error, _HOPELESS)
@@ -613,9 +738,9 @@ def _headers(connection: Connection) -> Any:
     return headers
 
 
-def _pool(connection: Connection) -> Any:
+def _pool(connection: Connection, connections: int) -> Any:
     """The connection pool; HTTP proxies are used unless the host is excepted."""
-    settings: dict[str, Any] = {"ssl_context": connection.ssl_context(), "maxsize": 4, "num_pools": 2}
+    settings: dict[str, Any] = {"ssl_context": connection.ssl_context(), "maxsize": connections, "num_pools": 2}
     if connection.tls_server_name:
         settings["server_hostname"] = connection.tls_server_name
     if not connection.verify:
@@ -642,20 +767,18 @@ def _excepted(host: str, no_proxy: str) -> bool:
     return any(entry == "*" or host == entry or host.endswith("." + entry) for entry in entries)
 
 
+def _hang_up(response: Any) -> None:
+    """End a stream that another thread is reading."""
+    with contextlib.suppress(OSError, AttributeError):  # it has ended by itself
+        response.connection.sock.shutdown(socket.SHUT_RDWR)
+
+
 def _lines(response: Any) -> Iterator[bytes]:
     """Lines of a stream, each as soon as it is there."""
     rest = b""
     for chunk in response.stream(65536, decode_content=True):
         *lines, rest = (rest + chunk).split(b"\n")
         yield from (line for line in lines if line)
-
-
-def _time(date: str | None) -> str:
-    """An HTTP date in RFC 3339; empty if it is none."""
-    try:
-        return parsedate_to_datetime(date or "").strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (TypeError, ValueError):
-        return ""
 
 
 def _retry_after(value: str | None) -> float:

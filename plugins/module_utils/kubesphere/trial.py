@@ -64,7 +64,7 @@ def check(member: Session, config: Kubeconfig, uid: str, *, fresh: bool = False)
 def _uid(member: Session, way: Connection) -> str | None:
     """Which cluster answers; None if none does."""
     try:
-        with member.sibling(way, timeout=_ONE_TRY, patience=0) as session:
+        with member.reached_by(way, timeout=_ONE_TRY, patience=0) as session:
             return str(session.get(NAMESPACE_KIND, "kube-system")["metadata"]["uid"])
     except Unreachable:
         return None

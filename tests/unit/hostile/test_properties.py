@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube import (
     documents,
+    informer,
     kubeconfig,
     rollout,
     yaml_edit,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube import session as sessions
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.clock import Clock
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.connection import resolve
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import (
     ConnectionOptionError,
@@ -209,14 +211,16 @@ WRITTEN = st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d*)?[+-]\d\d:\d\d")
 def test_times(text: str) -> None:
     found = rollout.parse_time(text)
     assert found is None or rollout.parse_time(rollout.written_time(found)) == found
-    sessions._time(text)
+    clock = Clock()
+    assert (clock.told(text) == "") is (clock.now() == "")
 
 
 @always
 @given(ANYTHING | st.from_regex(r"\A\d+\Z"))
 @example("²")
 @example("9" * 5000)
-def test_retry_after(text: str) -> None:
+def test_numbers_of_strangers(text: str) -> None:
+    assert informer._number(text) >= 0
     assert 0 <= sessions._retry_after(text) <= 60
 
 
