@@ -172,6 +172,11 @@ class Sandbox:
         self.up()
         return self[name]
 
+    def remove(self, name: str) -> None:
+        """Take one cluster away; the others are left alone."""
+        self._names.remove(name)
+        self.up()
+
     def _start(self, cluster: Cluster) -> None:
         # A test that was killed may have left the cluster cut off.
         if cluster.namespace.exists():

@@ -113,7 +113,7 @@ def test_waiting_is_done_in_one_place(file: Path) -> None:
     assert "time.sleep(" not in file.read_text() or label(file) in SLEEPERS
 
 
-@pytest.mark.parametrize("file", files("tests/sandbox"), ids=label)
+@pytest.mark.parametrize("file", files("tests/sandbox", "tests/simulation"), ids=label)
 def test_sandbox_shares_no_code_with_what_it_checks(file: Path) -> None:
     """A stand-in that did would agree with its mistakes."""
     assert not [name for name in imported(file) if name.startswith(("plugins", "ansible_collections", "ansible."))]

@@ -323,9 +323,12 @@ class KubeSphere:
         if not PUBLIC.fullmatch(request.path) and user != "admin":
             return _forbidden(user, request)
         if re.match(r"/apis?(/|$)", request.path):
-            own = Remote(RestConfig.parse(own_kubeconfig()))
-            return Forward(own, replace(request, headers=request.passed_on()))
+            return self._pass_on(request)
         return self._handle(request)
+
+    def _pass_on(self, request: Request) -> Answer | Forward:
+        own = Remote(RestConfig.parse(own_kubeconfig()))
+        return Forward(own, replace(request, headers=request.passed_on()))
 
     def _handle(self, request: Request) -> Answer:
         if request.path == "/healthz":
