@@ -15,9 +15,9 @@ from ..module_utils.kube.merge import plain_copy
 from ..module_utils.kubesphere import address, drift, preflight, unbind_batch
 
 
-def inventory_problems(hosts: Sequence[str], members: Sequence[str]) -> list[str]:
-    """What is wrong with the groups kubesphere_host and kubesphere_members."""
-    return preflight.inventory_problems(list(hosts), list(members))
+def inventory_problems(hosts: Sequence[str], members: Sequence[str] | None) -> list[str]:
+    """What is wrong with the groups kubesphere_host and kubesphere_members; None where there is no such group."""
+    return preflight.inventory_problems(list(hosts), None if members is None else list(members))
 
 
 def fleet_problems(looked_at: Mapping[str, Mapping[str, Any]]) -> Any:

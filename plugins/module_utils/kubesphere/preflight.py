@@ -154,22 +154,24 @@ def look(session: Session, expected: Expected) -> tuple[dict[str, Any], list[str
     return seen, problems
 
 
-def inventory_problems(hosts: Sequence[str], members: Sequence[str]) -> list[str]:
+def inventory_problems(hosts: Sequence[str], members: Sequence[str] | None) -> list[str]:
     """What is wrong with the inventory's groups.
 
     Args:
         hosts: names in the group kubesphere_host.
-        members: names in the group kubesphere_members.
+        members: names in the group kubesphere_members; None if there is no such group.
     """
     if not hosts:
         return ["the group kubesphere_host is empty: put the one host cluster of the fleet into it"]
     problems = []
+    if members is None:
+        problems.append("there is no group kubesphere_members: put the members into it, or none if there are none yet")
     if len(hosts) > 1:
         problems.append(
             f"the group kubesphere_host has {len(hosts)} clusters ({', '.join(sorted(hosts))}): leave one, "
             "a fleet has exactly one host"
         )
-    both = sorted(set(hosts) & set(members))
+    both = sorted(set(hosts) & set(members or ()))
     if both:
         problems.append(f"{', '.join(both)}: in kubesphere_host and in kubesphere_members; leave it in one of them")
     return problems

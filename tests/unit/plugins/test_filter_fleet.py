@@ -25,6 +25,7 @@ FILTERS = FilterModule().filters()
 def test_groups() -> None:
     assert FILTERS["inventory_problems"]({"h": 1}.keys(), ["a"]) == []
     assert FILTERS["inventory_problems"]([], ["a"])[0].startswith("the group kubesphere_host is empty")
+    assert FILTERS["inventory_problems"](["h"], None)[0].startswith("there is no group kubesphere_members")
 
 
 def test_own_problems_come_before_those_between_clusters() -> None:
