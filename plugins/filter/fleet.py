@@ -12,7 +12,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils.kube.merge import plain_copy
-from ..module_utils.kubesphere import address, drift, preflight, unbind_batch
+from ..module_utils.kubesphere import address, drift, preflight, table, unbind_batch
 
 
 def inventory_problems(hosts: Sequence[str], members: Sequence[str] | None) -> list[str]:
@@ -26,10 +26,7 @@ def fleet_problems(looked_at: Mapping[str, Mapping[str, Any]]) -> Any:
     Args:
         looked_at: results of the module cluster_info by inventory name.
     """
-    clusters = {name: result["cluster"] for name, result in looked_at.items() if result.get("cluster")}
-    between = preflight.fleet_problems(clusters)
-    found = {name: [*result.get("problems", ()), *between.get(name, ())] for name, result in looked_at.items()}
-    return _fact({name: problems for name, problems in found.items() if problems})
+    return _fact(preflight.all_problems(looked_at))
 
 
 def problem_list(problems: Mapping[str, Sequence[str]], only: str | None = None) -> str:
@@ -59,8 +56,7 @@ def member_table(members: Sequence[Mapping[str, Any]], expected: Sequence[str]) 
         fields = ("name", "cluster_role", "connection", "kubernetes_version", "kubesphere_version", "nodes")
         cells = [_cell(member.get(field)) for field in fields]
         rows.append((*cells, _cell(member.get("problem")) if member.get("problem") else "works"))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]) for row in rows]
+    return table.aligned(rows)
 
 
 def member_states(members: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -287,6 +287,13 @@ actions:
   elements: str
   sample:
     - "create Cluster member-1 on host: import it"
+unknown:
+  description: What a plan cannot tell, in words; they are warnings, too.
+  returned: in check mode, if there is any
+  type: list
+  elements: str
+  sample:
+    - "host: KubeSphere is not installed yet; the run will check whether member-1 can be imported."
 error:
   description: Kind of the error, for programs.
   returned: on failure

@@ -156,6 +156,13 @@ actions:
   elements: str
   sample:
     - "patch ClusterConfiguration kubesphere-system/ks-installer on host: change multicluster.proxyPublishAddress"
+unknown:
+  description: What a plan cannot tell, in words; they are warnings, too.
+  returned: in check mode, if there is any
+  type: list
+  elements: str
+  sample:
+    - "host: KubeSphere is not installed yet; the run will find the proxy address."
 error:
   description: Kind of the error, for programs.
   returned: on failure

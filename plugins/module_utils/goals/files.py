@@ -1,7 +1,7 @@
 # Copyright (c) 2026, kubesphere.multicluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Manifests as files: compared, and written in one step (private to the collection)."""
+"""Files: compared, and written in one step (private to the collection)."""
 
 from __future__ import annotations
 
@@ -55,30 +55,50 @@ def update(path: Path, objects: list[Object], context: Context, redactor: Redact
     Raises:
         KubeError: it cannot be written.
     """
-    text = documents.dump_all(objects)
-    try:
-        current = path.read_text(encoding="utf-8") if path.exists() else ""
-        if current == text and not path.stat().st_mode & 0o077:
-            return
-        if not context.check_mode:
-            _write(path, text)
-    except (OSError, ValueError) as error:
-        cause = error.strerror if isinstance(error, OSError) else error
-        raise KubeError(
-            f"{text_file.shown(path)} cannot be written: {cause}", hint="Give a folder that may be written to."
-        ) from None
-    before, after = redactor.pair(_documents(current), objects)
+    former = put(path, documents.dump_all(objects), context)
+    if former is None:
+        return
+    before, after = redactor.pair(_documents(former), objects)
     result.changed = True
     result.actions.append(f"write {path}")
     result.diff.append({"before_header": str(path), "after_header": str(path), "before": before, "after": after})
 
 
-def _write(path: Path, text: str) -> None:
+def put(path: Path, text: str, context: Context, mode: int = _MODE) -> str | None:
+    """Write a file, unless it holds the text already and nobody else may read it than the mode says.
+
+    Args:
+        path: the file.
+        text: what it is to hold.
+        context: where the goal runs; check mode writes nothing.
+        mode: who may read it.
+
+    Returns:
+        What it held before, empty if it was not there; None if nothing had to be written.
+
+    Raises:
+        KubeError: it cannot be written.
+    """
+    try:
+        current = path.read_text(encoding="utf-8") if path.exists() else ""
+        if current == text and path.stat().st_mode & 0o077 == mode & 0o077:
+            return None
+        if not context.check_mode:
+            _write(path, text, mode)
+    except (OSError, ValueError) as error:
+        cause = error.strerror if isinstance(error, OSError) else error
+        raise KubeError(
+            f"{text_file.shown(path)} cannot be written: {cause}", hint="Give a folder that may be written to."
+        ) from None
+    return current
+
+
+def _write(path: Path, text: str, mode: int) -> None:
     """Write a file in one step, so that a killed run leaves no half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        os.fchmod(descriptor, _MODE)
+        os.fchmod(descriptor, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
         Path(partial).replace(path)

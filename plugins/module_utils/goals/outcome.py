@@ -12,7 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
 
 from ..kube.secret import visible
-from ..kubesphere.result import Result
+from ..kubesphere.result import NotYetKnown, Result
 from .goal import REFUSALS, Context, Goal, Options, check_seconds, secret_values
 
 
@@ -25,6 +25,9 @@ def outcome(result: Result, context: Context) -> dict[str, Any]:
     warnings = [visible(each) for each in (*context.warnings, *result.warnings)]
     if warnings:
         returned["warnings"] = warnings
+    unknown = [visible(each) for each in result.warnings if isinstance(each, NotYetKnown)]
+    if unknown:
+        returned["unknown"] = unknown
     return returned
 
 

@@ -40,9 +40,14 @@ def planned(results: Sequence[Mapping[str, Any]], failure: Mapping[str, Any] | N
     for result in results:
         if result.get("failed"):
             break
-        writes = zip(result.get("actions") or [], result.get("diff") or [])
-        drift += [_write(str(action), diff) for action, diff in writes]
+        drift += writes(result)
     return {"drift": drift, "problems": [_reason(failure)] if failure else []}
+
+
+def writes(result: Mapping[str, Any]) -> list[Data]:
+    """What one step of the road writes, or in check mode would: the ``drift`` of :func:`planned`."""
+    pairs = zip(result.get("actions") or [], result.get("diff") or [])
+    return [_write(str(action), diff) for action, diff in pairs]
 
 
 def status(

@@ -53,7 +53,7 @@ from .names import (
 )
 from .put_back import put_back
 from .refusals import Refused
-from .result import Result
+from .result import NotYetKnown, Result
 
 _QUICK_LOOK = 0.1  # seconds until the host's ks-apiserver has surely seen what its controller wrote
 _AGENT_LOOK = 3.0  # seconds between two looks at why an agent does not connect
@@ -226,7 +226,8 @@ class _Import:
         agent = Agent(self.host, self.member, self.wanted.name, self.wanted.agent, config)
         if named == "auto":
             if config is None:
-                self.warnings.append(f"{self.where}: its connection is chosen when KubeSphere stands on the host.")
+                text = f"{self.where}: its connection is chosen when KubeSphere stands on the host."
+                self.warnings.append(NotYetKnown(text))
                 return None
             self.choice = connection_choice.choose(self.host, self.wanted.name, config, direct, agent)
             if self.choice.connection == "direct":
@@ -297,8 +298,10 @@ class _Import:
         if not self.host.planning:
             raise Refused("KubeSphere is not installed here", session.cluster, "Install it first: playbook install.")
         self.warnings.append(
-            f"{session.cluster}: KubeSphere is not installed yet; the run will check whether {self.wanted.name} can be "
-            "imported."
+            NotYetKnown(
+                f"{session.cluster}: KubeSphere is not installed yet; the run will check whether {self.wanted.name} "
+                "can be imported."
+            )
         )
 
     def _check_role(self, session: Session, role: str, config: KubeSphereConfig) -> None:

@@ -23,6 +23,7 @@ from .conditions import condition, condition_problem
 from .kubesphere_config import KubeSphereConfig
 from .names import CLUSTER, FINALIZER, NAMESPACE, TOWER, connection_of, mc_service
 from .refusals import Refused
+from .result import NotYetKnown
 
 _TRIES = 10
 """How often ports are drawn anew. tower draws one of 1001, so that two members of one fleet share a port soon."""
@@ -118,7 +119,8 @@ class Agent:
             Warnings.
         """
         if self.config is None:
-            return [f"{self.cluster_name}: the host's proxy address is not known before KubeSphere is installed there."]
+            text = "the host's proxy address is not known before KubeSphere is installed there."
+            return [NotYetKnown(f"{self.cluster_name}: {text}")]
         if self.bad_address:
             raise self.bad_address
         if not self.address:

@@ -177,6 +177,21 @@ def inventory_problems(hosts: Sequence[str], members: Sequence[str] | None) -> l
     return problems
 
 
+def all_problems(looked_at: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Everything that is wrong: each cluster's own problems, and those between clusters.
+
+    Args:
+        looked_at: by inventory name ``problems``, and ``cluster`` as :func:`fleet_problems` takes it.
+
+    Returns:
+        Problems by inventory name, of those that have any.
+    """
+    clusters = {name: result["cluster"] for name, result in looked_at.items() if result.get("cluster")}
+    between = fleet_problems(clusters)
+    found = {name: [*(result.get("problems") or ()), *between.get(name, ())] for name, result in looked_at.items()}
+    return {name: problems for name, problems in found.items() if problems}
+
+
 def fleet_problems(clusters: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     """What is wrong with clusters when they are looked at side by side.
 

@@ -33,7 +33,7 @@ from .installed import InstallationFailed, Installed
 from .kubesphere_config import KubeSphereConfig
 from .names import CHANGED_AT, CLUSTER, CLUSTER_CONFIGURATION, CONFIG, INSTALLER, NAMESPACE, TOWER, connection_of
 from .refusals import Refused
-from .result import Result
+from .result import NotYetKnown, Result
 
 __all__ = [
     "SOURCES",
@@ -286,9 +286,8 @@ class _ProxyAddress:
     def _not_installed(self) -> Result:
         if not self.host.planning:
             raise Refused("KubeSphere is not installed here", self.host.cluster, "Install it first: playbook install.")
-        self.warnings.append(
-            f"{self.host.cluster}: KubeSphere is not installed yet; the run will find the proxy address."
-        )
+        text = f"{self.host.cluster}: KubeSphere is not installed yet; the run will find the proxy address."
+        self.warnings.append(NotYetKnown(text))
         self._guard()
         address = for_agent(self.wanted.address) if self.wanted.address else ""
         return self._result(None, address, "given" if address else self.wanted.source, "none")
@@ -415,8 +414,10 @@ class _ProxyAddress:
         if self.host.planning:
             told = _events(self.host, service)
             self.warnings.append(
-                f"{self.host.cluster}: {title} waits for its load balancer{f' ({told})' if told else ''}; the run will "
-                "wait for it too."
+                NotYetKnown(
+                    f"{self.host.cluster}: {title} waits for its load balancer{f' ({told})' if told else ''}; the run "
+                    "will wait for it too."
+                )
             )
             return service
 

@@ -16,6 +16,10 @@ from .names import OWN_PREFIX
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # the object as kubectl applied it, with its secrets
 
 
+class NotYetKnown(str):
+    """A warning of check mode: what a plan cannot tell, and the run will."""
+
+
 @dataclass
 class Result:
     """What was done, or in check mode would be done.
@@ -25,7 +29,7 @@ class Result:
         actions: each write in words, in order, the same in check mode and in the run.
         diff: before and after of each object that is written, secrets masked; ``before_header`` and ``after_header``
             name the object.
-        warnings: what the user should know.
+        warnings: what the user should know; some are :class:`NotYetKnown`.
         data: what the function found out, by name.
     """
 

@@ -16,7 +16,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.outc
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import NotFound
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.configuration import ConfigurationError
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.releases import UnknownRelease, find
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.result import Result
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.result import NotYetKnown, Result
 
 TOKEN = "a-token-in-a-kubeconfig"
 SPEC = {"kubeconfig": {"type": "raw", "no_log": False}, "count": {"type": "int", "default": 3}}
@@ -45,6 +45,15 @@ def test_a_result_with_everything() -> None:
         "actions": ["write it"],
         "diff": diff,
         "warnings": ["of the way", "of the result"],
+    }
+
+
+def test_what_a_plan_cannot_tell_is_a_warning_and_is_marked() -> None:
+    result = Result(warnings=["of the result", NotYetKnown("the run\nwill")])
+    assert outcome(result, Context()) == {
+        "changed": False,
+        "warnings": ["of the result", "the run will"],
+        "unknown": ["the run will"],
     }
 
 

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters that tell what a run over the whole fleet would do, or has done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ..module_utils.kube.merge import plain_copy
+from ..module_utils.kube.secret import visible
+from ..module_utils.kubesphere import durations, plan
+
+_REGISTERED = {
+    "preflight": "preflight_fleet",
+    "install": "install_fleet",
+    "wait": "install_waited",
+    "proxy": "proxy_found",
+    "import": "import_fleet",
+    "renew": "renew_fleet",
+    "unbind": "unbind_fleet",
+}
+"""Where the phases leave what they returned, in the order of the road."""
+
+
+def fleet_run(
+    hostvars: Mapping[str, Mapping[str, Any]], host: str, members: Sequence[str], planned: bool = False
+) -> Any:
+    """What a run has done to the fleet, or in check mode would do; see plan.of.
+
+    Args:
+        hostvars: variables by inventory name.
+        host: inventory name of the host.
+        members: inventory names of the members.
+        planned: whether it ran in check mode; if not, ``durations`` are told, too, see durations.of.
+    """
+    phases = _phases(hostvars, [host, *members])
+    found = plan.of(phases, _clusters(hostvars, host, members, phases))
+    told = {"planned": planned, "summary": plan.summary(found, planned), **found}
+    if not planned:
+        joined = [
+            name
+            for name, steps in found["changes"].items()
+            if name not in found["problems"] and any(step["what"] == "import" for step in steps)
+        ]
+        told["durations"] = durations.of(phases, joined)
+    return wrap_var(plain_copy(told))
+
+
+def fleet_run_lines(told: Mapping[str, Any]) -> list[str]:
+    """What fleet_run tells, for people, without control characters."""
+    table = durations.lines(told["durations"]) if told.get("durations") else []
+    return [visible(line) for line in [*table, *([""] if table else []), *plan.lines(told, told["planned"])]]
+
+
+def _phases(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What the phases returned, by phase and inventory name.
+
+    A cluster's variable has the results of its whole batch. To read one costs more the more there is in it; so each is
+    read once, from the first cluster of its batch.
+    """
+    phases: dict[str, dict[str, Any]] = {phase: {} for phase in _REGISTERED}
+    for name in names:
+        missing = [phase for phase, results in phases.items() if name not in results]
+        variables = hostvars[name] if missing else {}
+        for phase in missing:
+            registered = variables.get(_REGISTERED[phase])
+            if isinstance(registered, Mapping):
+                # The proxy address concerns the host alone, and is asked for by an ordinary task.
+                own = {} if registered.get("skipped") or phase != "proxy" else {name: registered}
+                phases[phase].update(registered.get("clusters") or own)
+    return {phase: results for phase, results in phases.items() if results}
+
+
+def _clusters(
+    hostvars: Mapping[str, Mapping[str, Any]],
+    host: str,
+    members: Sequence[str],
+    phases: Mapping[str, Mapping[str, Any]],
+) -> list[str]:
+    """Clusters to tell of: nobody misses a member that is to be absent, nor a host that no phase was for."""
+    seen = {name for results in phases.values() for name in results}
+
+    def is_missed(member: str) -> bool:
+        return hostvars[member].get("kubesphere_member_state") != "absent"
+
+    return [*([host] if host in seen else []), *(name for name in members if name in seen or is_missed(name))]
+
+
+class FilterModule:
+    """The filters by name."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filters by name."""
+        return {"fleet_run": fleet_run, "fleet_run_lines": fleet_run_lines}

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the filters that tell what a run over the whole fleet would do, or has done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible_collections.kubesphere.multicluster.plugins.filter.plan import FilterModule
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # before ansible-core 2.19 every text is taken for a template that is not marked
+
+    def trust_as_template(text: str) -> str:
+        return text
+
+
+FILTERS = FilterModule().filters()
+
+
+class Variables(Mapping[str, Any]):
+    """Variables of one cluster, which count what is read of them."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values_ = values
+        self.read: list[str] = []
+
+    def __getitem__(self, name: str) -> Any:
+        self.read += [name] if name in self.values_ else []
+        return self.values_[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_)
+
+    def __len__(self) -> int:
+        return len(self.values_)
+
+
+def imported(name: str) -> dict[str, Any]:
+    header = f"Cluster {name} on host"
+    diff = {"before_header": header, "after_header": header, "before": {}, "after": {"kind": "Cluster"}}
+    return {"changed": True, "actions": [f"create {header}: import it"], "diff": [diff], "seconds": 2.0}
+
+
+def batch(*names: str) -> dict[str, Any]:
+    return {"changed": False, "clusters": {name: imported(name) for name in names}}
+
+
+def told(hostvars: Mapping[str, Any], planned: bool = False) -> Any:
+    members = [name for name in hostvars if name != "host"]
+    return FILTERS["fleet_run"]({"host": {}, **hostvars}, "host", members, planned)
+
+
+def test_each_batch_is_read_once() -> None:
+    names = [f"m-{number}" for number in range(100)]
+    first, second = batch(*names[:50]), batch(*names[50:])
+    hostvars = {name: Variables({"import_fleet": first if name in names[:50] else second}) for name in names}
+    found = told({"host": Variables({}), **hostvars})
+    assert found["counts"]["import"] == 100
+    assert [name for name, variables in hostvars.items() if "import_fleet" in variables.read] == ["m-0", "m-50"]
+
+
+def test_members_that_go_each_for_themselves() -> None:
+    found = told({name: {"import_fleet": batch(name)} for name in ("a", "b")})
+    assert found["summary"] == "Done: 2 imported."
+    assert found["durations"]["clusters"] == {name: {"import": 2.0, "join": 2.0} for name in ("a", "b")}
+
+
+def test_host_and_proxy_address() -> None:
+    proxy = {"changed": False, "address": "http://192.0.2.1:8080"}
+    hostvars = {"host": {"install_fleet": batch("host"), "proxy_found": {**proxy, "warnings": ["not reached"]}}}
+    found = told(hostvars)
+    assert found["warnings"] == {"host": ["not reached"]}
+    skipped = told({"host": {"proxy_found": {**proxy, "skipped": True, "warnings": ["not reached"]}}})
+    assert skipped["warnings"] == {}
+
+
+def test_what_is_missed() -> None:
+    absent = {"kubesphere_member_state": "absent"}
+    found = told({"host": {}, "a": {"import_fleet": batch("a")}, "b": {}, "c": absent})
+    assert found["not_begun"] == ["b"]
+    assert found["clusters"] == ["a", "b"]
+
+
+@pytest.mark.parametrize("phase", ["unbind_fleet", "renew_fleet", "import_fleet"])
+def test_a_variable_that_is_something_else_is_no_phase(phase: str) -> None:
+    assert told({"a": {phase: {"changed": False, "members": []}}})["not_begun"] == ["a"]
+    assert told({"a": {phase: None}})["not_begun"] == ["a"]
+
+
+def test_a_plan_has_no_durations() -> None:
+    found = told({"a": {"import_fleet": batch("a")}}, planned=True)
+    assert "durations" not in found
+    assert (found["planned"], found["summary"]) == (True, "Plan: 1 to import.")
+    assert FILTERS["fleet_run_lines"](found)[-1] == "Plan: 1 to import."
+
+
+def test_lines_of_a_run_begin_with_its_durations() -> None:
+    lines = FILTERS["fleet_run_lines"](told({"a": {"import_fleet": batch("a")}}))
+    assert lines[0].startswith("PHASE ")
+    assert lines[-1] == "Done: 1 imported."
+
+
+def test_no_line_has_control_characters() -> None:
+    failed = {"clusters": {"a": {"failed": True, "msg": "down\x1b[2J\nand out"}}}
+    lines = FILTERS["fleet_run_lines"](told({"a": {"import_fleet": failed}}))
+    assert "  failed: down\\x1b[2J and out" in lines
+
+
+def test_what_clusters_say_is_no_template() -> None:
+    """Nothing else marks the text of a filter, which becomes a fact here."""
+    failed = {"clusters": {"a": {"failed": True, "msg": "{{ 6 * 7 }}"}}}
+    found = told({"a": {"import_fleet": failed}})
+    templar = Templar(loader=DataLoader(), variables={"found": found})
+    assert templar.template(trust_as_template("{{ found.problems.a | join }}")) == "{{ 6 * 7 }}"
