@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.durations import lines, of, quantile
 from hypothesis import given
 from hypothesis import strategies as st
 
-PHASES = {
+PHASES: dict[str, dict[str, dict[str, Any]]] = {
     "preflight": {"host": {"seconds": 0.1}, "a": {"seconds": 0.2}, "b": {"seconds": 0.3, "problems": ["no"]}},
     "import": {"a": {"seconds": 2.0}, "c": {"seconds": 600.0, "failed": True}, "d": {"skipped": True}},
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def test_steps_have_names(result: dict[str, Any], called: str) -> None:
 
 
 def test_whoever_has_problems_counts_there_only() -> None:
-    phases = {
+    phases: dict[str, dict[str, dict[str, Any]]] = {
         "preflight": {"a": {"problems": ["no StorageClass"]}, "b": {"problems": []}, "c": {"problems": []}},
         "install": {"b": {**CHANGED, "cluster_role": "member"}, "c": {"changed": False}},
         "import": {"b": {"failed": True, "msg": "its jwtSecret differs"}, "c": {"changed": False}},
@@ -210,7 +211,7 @@ def test_a_name_within_another_one_stays() -> None:
 @given(st.lists(st.sampled_from(["unchanged", "import", "fail", "missing", "configure"]), max_size=40))
 def test_nobody_is_lost(kinds: list[str]) -> None:
     names = [f"m{number}" for number in range(len(kinds))]
-    made = {
+    made: dict[str, Callable[[str], dict[str, Any]]] = {
         "unchanged": lambda _: {"changed": False},
         "import": imported,
         "fail": lambda _: {"failed": True, "msg": "down"},
