@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     names = ",".join(PARTS)
     parser.add_argument("--only", type=_parts, default=list(PARTS), help=f"parts to measure, of {names} (default: all)")
     parser.add_argument("--members", type=_numbers, default=[1, 4, 10], help="numbers of real members (1,4,10)")
+    parser.add_argument("--simulated", type=_numbers, default=[100, 1000], help="of simulated ones (100,1000)")
     parser.add_argument("--repeat", type=int, default=3, help="rounds (default: %(default)s)")
     parser.add_argument(
         "--tools", type=_tools, default=list(TOOLS.values()), help=f"of {','.join(TOOLS)} (default: all)"
@@ -110,7 +111,7 @@ def _measure(options: argparse.Namespace) -> None:
     for tool in options.tools:
         tool.prepare()
     tools = {name: version for tool in options.tools for name, version in tool.versions().items()}
-    plan = Plan(options.state, options.members, options.repeat, options.tools, _say)
+    plan = Plan(options.state, options.members, options.simulated, options.repeat, options.tools, _say)
     figures = _Figures(options.output)
     try:
         for name in options.only:

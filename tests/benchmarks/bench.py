@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.fleet import Fleet, Requests
+from tests.benchmarks.fleet import Fleet, RealFleet, Requests
 from tests.benchmarks.joins import Join
 from tests.benchmarks.meter import Usage, measure
 from tests.benchmarks.tools import Ours, Tool
@@ -22,7 +22,7 @@ FIRST, SECOND = "first import", "second run"
 INSTALL, SITE = "install", "site.yml, second run"
 """What only the collection does."""
 
-_TIMEOUT = 600.0
+_TIMEOUT, _TIMEOUT_EACH = 600.0, 2.0  # seconds for a run, and more for each member
 _TAIL = 40  # lines of a failed command's output
 
 
@@ -45,6 +45,8 @@ class Sample:
         member: requests to all members together.
         load: the machine's load average over one minute before the run.
         joins: the imports that it made, one for each member, where that was looked at.
+        simulated: whether the members were simulated.
+        begun: when it began, in seconds since the epoch.
     """
 
     tool: str
@@ -57,6 +59,8 @@ class Sample:
     member: Requests
     load: float
     joins: list[Join] = field(default_factory=list)
+    simulated: bool = False
+    begun: float = 0.0
 
     @property
     def writes(self) -> int:
@@ -88,7 +92,7 @@ class Bench:
         """Have KubeSphere installed where it is not; measured, but compared with nothing."""
         self.measure(fleet, Ours("install"), INSTALL)
 
-    def compare(self, fleet: Fleet, tools: Sequence[Tool], repeat: int) -> None:
+    def compare(self, fleet: RealFleet, tools: Sequence[Tool], repeat: int) -> None:
         """Measure the tools on a fleet, taking turns.
 
         Args:
@@ -122,7 +126,15 @@ class Bench:
                 fleet.reset()
                 self.measure(fleet, Ours(), FIRST, number, watcher)
 
-    def measure(self, fleet: Fleet, tool: Tool, step: str, number: int = 0, watcher: Watcher | None = None) -> Sample:
+    def measure(
+        self,
+        fleet: Fleet,
+        tool: Tool,
+        step: str,
+        number: int = 0,
+        watcher: Watcher | None = None,
+        status: int = 0,
+    ) -> Sample:
         """Run a tool once and keep the sample.
 
         Args:
@@ -131,19 +143,31 @@ class Bench:
             step: what it does, ``FIRST`` for example.
             number: number of the repetition.
             watcher: sees the members' Clusters get their conditions, where joins are to be looked at.
+            status: exit status that the tool has to end with.
 
         Raises:
-            BenchmarkError: the tool failed.
+            BenchmarkError: it ended with another one.
         """
         self._say(f"{len(fleet.members)} members, {fleet.connection}, round {number + 1}: {tool.name}, {step}")
         load, marks = os.getloadavg()[0], fleet.marks()
         begun = time.time()
-        usage = self._run(fleet, tool)
-        host, member = fleet.requests([fleet.host], marks), fleet.requests(fleet.members.values(), marks)
+        usage = self._run(fleet, tool, status)
+        host, member = Requests.of(fleet.host_events(marks)), Requests.of(fleet.member_events(marks))
         seen = watcher.since(begun) if watcher else {}
         joined = fleet.joins(marks, seen)
         sample = Sample(
-            tool.name, fleet.connection, len(fleet.members), step, number, usage, host, member, load, joined
+            tool=tool.name,
+            connection=fleet.connection,
+            members=len(fleet.members),
+            step=step,
+            round=number,
+            usage=usage,
+            host=host,
+            member=member,
+            load=load,
+            joins=joined,
+            simulated=fleet.simulated,
+            begun=begun,
         )
         self.samples.append(sample)
         self.versions = fleet.versions()
@@ -154,14 +178,15 @@ class Bench:
         fleet.reset()
         self._run(fleet, tool)
 
-    def _run(self, fleet: Fleet, tool: Tool) -> Usage:
+    def _run(self, fleet: Fleet, tool: Tool, status: int = 0) -> Usage:
         folder = self._work / tool.name
         folder.mkdir(parents=True, exist_ok=True)
         log = folder / "output.log"
-        usage = measure(tool.command(fleet), tool.environment(folder), folder, log, _TIMEOUT)
-        if usage.status:
+        timeout = _TIMEOUT + _TIMEOUT_EACH * len(fleet.members)
+        usage = measure(tool.command(fleet), tool.environment(folder), folder, log, timeout)
+        if usage.status != status:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL:])
-            raise BenchmarkError(f"{tool.name} failed (exit status {usage.status}); the end of its output:\n{tail}")
+            raise BenchmarkError(f"{tool.name} ended with {usage.status}, not {status}; the end of its output:\n{tail}")
         return usage
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,90 +73,10 @@ class Requests:
     writes: int
     listed: dict[str, int]
 
-    @property
-    def total(self) -> int:
-        """Number of all of them."""
-        return sum(self.verbs.values())
-
-
-class Fleet:
-    """A host and its members, to be connected in one way.
-
-    Attributes:
-        connection: the way, of CONNECTIONS.
-        host: the host.
-        members: the members, by name.
-        inventory: inventory for Ansible, as a user of the collection writes it.
-        table: the same for shell scripts: name, kubeconfig, region, group and provider, separated by tabs.
-    """
-
-    def __init__(self, sandbox: Sandbox, folder: Path, connection: str = DIRECT, host: str = "host") -> None:
-        """Describe the fleet that a running sandbox is, and write its inventory.
-
-        For agents the host gets a load balancer, which gives tower an address.
-
-        Args:
-            sandbox: it; one cluster is the host, all others are members.
-            folder: for the inventory.
-            connection: how the members are to be connected.
-            host: name of the host.
-
-        Raises:
-            FleetError: the sandbox is not up.
-        """
-        network = Network.find(str(sandbox.state))
-        if network is None:
-            raise FleetError(f"no sandbox is up in {sandbox.state}")
-        self._machine = network.machine
-        self.connection = connection
-        self.host = sandbox[host]
-        self.members = {name: cluster for name, cluster in sandbox.clusters.items() if name != host}
-        self.inventory = folder / "inventory.yml"
-        self.table = folder / "members.tsv"
-        folder.mkdir(parents=True, exist_ok=True)
-        self._write_inventory()
-        if connection == AGENT:
-            _give_addresses(self.host)
-
-    @property
-    def clusters(self) -> list[Cluster]:
-        """All clusters, the host first."""
-        return [self.host, *self.members.values()]
-
-    def reset(self) -> None:
-        """Take the members out of the host, however they are connected, and wait until nothing is left of that.
-
-        Raises:
-            FleetError: something still is after a minute.
-        """
-        for name in self.members:
-            self.host.api.delete(f"{CLUSTERS}/{name}")
-        _until_gone(self._left_on_host)
-        # Only now: a webhook of KubeSphere 3.4 lets no Cluster go whose member does not answer (kubesphere#6154).
-        for member in self.members.values():
-            member.api.delete(_AGENT)
-        _until_gone(self._left_agents)
-
-    def user_owned(self) -> dict[str, Object]:
-        """What a user wants of each imported member, however a tool has put it: equal for tools that did the same.
-
-        Raises:
-            FleetError: a member is not imported, or not Ready.
-        """
-        clusters = {each["metadata"]["name"]: each for each in self.host.api.get(CLUSTERS)["items"]}
-        return {name: self._user_owned(member, clusters.get(name)) for name, member in self.members.items()}
-
-    def marks(self) -> dict[str, int]:
-        """The end of every cluster's audit log now."""
-        return {cluster.name: cluster.audit_mark() for cluster in self.clusters}
-
-    def requests(self, clusters: Iterable[Cluster], since: dict[str, int]) -> Requests:
-        """The requests that came from this machine after a mark, whatever program sent them.
-
-        What KubeSphere itself sends, the host's dispatcher on behalf of the tool included, comes from other addresses.
-        """
-        events = self.events(clusters, since)
-        return Requests(
+    @classmethod
+    def of(cls, events: Sequence[audit.Event]) -> Requests:
+        """Count the events of audit logs."""
+        return cls(
             verbs=_counted(event["verb"] for event in events),
             writes=audit.writes(events).total(),
             listed=_counted(
@@ -164,13 +85,66 @@ class Fleet:
             ),
         )
 
-    def events(self, clusters: Iterable[Cluster], since: dict[str, int]) -> list[audit.Event]:
-        """One event for each request that came from this machine after a mark; one that goes on still is one, too."""
-        found: list[audit.Event] = []
-        for cluster in clusters:
-            cluster.audit_mark()  # waits until all is logged
-            found += self._from_machine(audit.read(cluster.audit_log, since[cluster.name]))
-        return found
+    @property
+    def total(self) -> int:
+        """Number of all of them."""
+        return sum(self.verbs.values())
+
+
+class Fleet(ABC):
+    """A host and its members, to be connected in one way.
+
+    Attributes:
+        host: the host.
+        members: kubeconfigs of the members' administrators, by name.
+        connection: how they are connected, of CONNECTIONS.
+        inventory: inventory for Ansible, as a user of the collection writes it.
+        table: the same for shell scripts: name, kubeconfig, region, group and provider, separated by tabs; where there
+            is one.
+        simulated: whether the members are simulated.
+    """
+
+    simulated = False
+
+    def __init__(self, host: Cluster, members: Mapping[str, Path], connection: str, inventory: Path) -> None:
+        """Describe the fleet of a running sandbox.
+
+        Raises:
+            FleetError: the sandbox is not up.
+        """
+        state = host.state.parent
+        network = Network.find(str(state))
+        if network is None:
+            raise FleetError(f"no sandbox is up in {state}")
+        self.host = host
+        self.members = dict(members)
+        self.connection = connection
+        self.inventory = inventory
+        self.table = inventory.with_name("members.tsv")
+        self._machine = network.machine
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Take the members out of the host, however they are connected, and wait until nothing is left of that.
+
+        Raises:
+            FleetError: something still is after a while.
+        """
+
+    @abstractmethod
+    def marks(self) -> dict[str, int]:
+        """The end of every audit log now."""
+
+    @abstractmethod
+    def member_events(self, since: dict[str, int]) -> list[audit.Event]:
+        """The requests to members that came from this machine after a mark, whatever program sent them."""
+
+    def host_events(self, since: dict[str, int]) -> list[audit.Event]:
+        """The same of requests to the host.
+
+        What KubeSphere itself sends, the host's dispatcher on behalf of the tool included, comes from other addresses.
+        """
+        return self._logged(self.host, since)
 
     def versions(self) -> dict[str, str]:
         """Of KubeSphere and Kubernetes on the host."""
@@ -190,6 +164,10 @@ class Fleet:
         events = audit.read(self.host.audit_log, since[self.host.name])
         return joins(events, seen, lambda event: bool(self._from_machine([event])))
 
+    def _logged(self, cluster: Cluster, since: dict[str, int]) -> list[audit.Event]:
+        cluster.audit_mark()  # waits until all is logged
+        return self._from_machine(audit.read(cluster.audit_log, since[cluster.name]))
+
     def _from_machine(self, events: Iterable[audit.Event]) -> list[audit.Event]:
         """One event per request; a watch that has not ended yet is one, too."""
         found = {
@@ -200,6 +178,64 @@ class Fleet:
         }
         return list(found.values())
 
+
+class RealFleet(Fleet):
+    """A fleet whose members are clusters."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path, connection: str = DIRECT, host: str = "host") -> None:
+        """Describe the fleet that a running sandbox is, and write its inventory.
+
+        For agents the host gets a load balancer, which gives tower an address.
+
+        Args:
+            sandbox: it; one cluster is the host, all others are members.
+            folder: for the inventory.
+            connection: how the members are to be connected.
+            host: name of the host.
+
+        Raises:
+            FleetError: the sandbox is not up.
+        """
+        self._clusters = {name: cluster for name, cluster in sandbox.clusters.items() if name != host}
+        members = {name: cluster.kubeconfig for name, cluster in self._clusters.items()}
+        super().__init__(sandbox[host], members, connection, folder / "inventory.yml")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._write_inventory()
+        if connection == AGENT:
+            _give_addresses(self.host)
+
+    @property
+    def clusters(self) -> list[Cluster]:
+        """All clusters, the host first."""
+        return [self.host, *self._clusters.values()]
+
+    def reset(self) -> None:
+        """Delete the members' Clusters, then their agents."""
+        for name in self.members:
+            self.host.api.delete(f"{CLUSTERS}/{name}")
+        _until_gone(self._left_on_host)
+        # Only now: a webhook of KubeSphere 3.4 lets no Cluster go whose member does not answer (kubesphere#6154).
+        for member in self._clusters.values():
+            member.api.delete(_AGENT)
+        _until_gone(self._left_agents)
+
+    def marks(self) -> dict[str, int]:
+        """One for each cluster."""
+        return {cluster.name: cluster.audit_mark() for cluster in self.clusters}
+
+    def member_events(self, since: dict[str, int]) -> list[audit.Event]:
+        """Those of all members' audit logs."""
+        return [event for cluster in self._clusters.values() for event in self._logged(cluster, since)]
+
+    def user_owned(self) -> dict[str, Object]:
+        """What a user wants of each imported member, however a tool has put it: equal for tools that did the same.
+
+        Raises:
+            FleetError: a member is not imported, or not Ready.
+        """
+        clusters = {each["metadata"]["name"]: each for each in self.host.api.get(CLUSTERS)["items"]}
+        return {name: self._user_owned(member, clusters.get(name)) for name, member in self._clusters.items()}
+
     def _left_on_host(self) -> list[str]:
         own = {*self.members, *(f"mc-{name}" for name in self.members)}
         paths = (CLUSTERS, _FEDERATED, _SERVICES)
@@ -209,7 +245,7 @@ class Fleet:
         """Pods of agents: they go some time after their Deployment."""
         return [
             f"{_PODS}/{name} on {member.name}"
-            for member in self.members.values()
+            for member in self._clusters.values()
             for name in _names(member, _PODS)
             if name.startswith(f"{_AGENT_NAME}-")
         ]
@@ -234,15 +270,15 @@ class Fleet:
 
     def _write_inventory(self) -> None:
         content = {
-            "kubesphere_host": _hosts([self.host]),
+            "kubesphere_host": _hosts({self.host.name: self.host.kubeconfig}),
             "kubesphere_members": {
-                **_hosts(self.members.values()),
+                **_hosts(self.members),
                 "vars": {**_INVENTORY_VARIABLES, "kubesphere_connection": self.connection},
             },
         }
         self.inventory.write_text(yaml.safe_dump(content, sort_keys=False))
         values = [_INVENTORY_VARIABLES[f"kubesphere_{key}"] for key in ("region", "group", "provider")]
-        rows = [(name, cluster.kubeconfig, *values) for name, cluster in self.members.items()]
+        rows = [(name, kubeconfig, *values) for name, kubeconfig in self.members.items()]
         self.table.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
 
 
@@ -251,8 +287,8 @@ def _counted(names: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(names).items()))
 
 
-def _hosts(clusters: Iterable[Cluster]) -> dict[str, Any]:
-    return {"hosts": {cluster.name: {"kubesphere_kubeconfig": str(cluster.kubeconfig)} for cluster in clusters}}
+def _hosts(kubeconfigs: Mapping[str, Path]) -> dict[str, Any]:
+    return {"hosts": {name: {"kubesphere_kubeconfig": str(path)} for name, path in kubeconfigs.items()}}
 
 
 def _true_conditions(cluster: Object) -> set[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.benchmarks.bench import INSTALL, Bench
 from tests.benchmarks.figures import allowed_installation
-from tests.benchmarks.fleet import Fleet
+from tests.benchmarks.fleet import RealFleet
 from tests.benchmarks.targets import Reading
 from tests.benchmarks.text import Row, aligned
 from tests.benchmarks.tools import Ours
@@ -49,7 +49,7 @@ class Run:
         return allowed_installation(self.members, self.longest)
 
 
-def measure(bench: Bench, fleet: Fleet, forks: Sequence[int] = FORKS) -> list[Run]:
+def measure(bench: Bench, fleet: RealFleet, forks: Sequence[int] = FORKS) -> list[Run]:
     """Install KubeSphere on all clusters, from nothing, with each number of forks.
 
     Raises:

@@ -73,9 +73,9 @@ def joins(events: Iterable[Event], seen: Mapping[str, float], ours: Callable[[Ev
         asked, answered = audit.moment(event, "requestReceivedTimestamp"), audit.moment(event)
         written_to = _cluster_written_to(event)
         if ours(event):
-            if member := _USED.search(event["requestURI"]):
-                used.add(member[1], asked)
-                verified.add(member[1], answered)
+            if member := used_member(event):
+                used.add(member, asked)
+                verified.add(member, answered)
             elif event["verb"] == "create" and written_to:
                 written.add(written_to, asked)
         elif asked <= seen.get(written_to, 0):
@@ -85,6 +85,12 @@ def joins(events: Iterable[Event], seen: Mapping[str, float], ours: Callable[[Ev
         for member in seen
         if member in written and member in settled and member in verified
     ]
+
+
+def used_member(event: Event) -> str:
+    """Name of the member that a request used through the host; empty if it used none."""
+    found = _USED.search(event["requestURI"])
+    return found[1] if found else ""
 
 
 class _Times(dict[str, float]):

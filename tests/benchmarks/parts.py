@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import installing, table
+from tests.benchmarks import installing, phases, scale, table
 from tests.benchmarks.bench import FIRST, SECOND, Bench, Sample
 from tests.benchmarks.figures import percentile
-from tests.benchmarks.fleet import AGENT, DIRECT, Fleet
+from tests.benchmarks.fleet import AGENT, DIRECT, RealFleet
+from tests.benchmarks.simulated import Simulated
 from tests.benchmarks.table import Figures, Key
 from tests.benchmarks.targets import Reading, number
-from tests.benchmarks.tools import Tool
+from tests.benchmarks.tools import Ours, Tool
 from tests.sandbox.sandbox import Sandbox, names_for
+from tests.simulation.fleet import SimulatedFleet
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Plan:
     Attributes:
         state: state folder of the sandbox.
         sizes: numbers of members that are clusters.
+        simulated: numbers of members that are simulated.
         repeat: number of rounds of a comparison.
         tools: the tools that are compared.
         say: told what is being done.
@@ -31,6 +35,7 @@ class Plan:
 
     state: Path
     sizes: Sequence[int]
+    simulated: Sequence[int]
     repeat: int
     tools: Sequence[Tool]
     say: Callable[[str], None]
@@ -67,7 +72,7 @@ class Outcome:
 def direct(plan: Plan) -> Outcome:
     """Imports by direct connection, of all tools in turns."""
     bench = _compared(plan, DIRECT)
-    return _outcome(bench, _readings(bench.samples), table.render(bench.samples))
+    return _outcome(bench, comparison(bench.samples), table.render(bench.samples))
 
 
 def agent(plan: Plan) -> Outcome:
@@ -80,22 +85,58 @@ def waits(plan: Plan) -> Outcome:
     """Imports of the largest fleet again and again: a 99th percentile takes a hundred."""
     members = max(plan.sizes)
     bench = Bench(plan.work, plan.say)
-    fleet = Fleet(plan.sandbox(members), plan.work / DIRECT, DIRECT)
+    fleet = RealFleet(plan.sandbox(members), plan.work / DIRECT, DIRECT)
     bench.install(fleet)
     bench.import_again(fleet, -(-100 // members))
-    return _outcome(bench, [_beyond([sample for sample in bench.samples if sample.step == FIRST])])
+    return _outcome(bench, [beyond([sample for sample in bench.samples if sample.step == FIRST])])
 
 
 def install(plan: Plan) -> Outcome:
     """Installations that take a while, with different numbers of forks."""
-    fleet = Fleet(plan.sandbox(max(plan.sizes)), plan.work / DIRECT, DIRECT)
+    fleet = RealFleet(plan.sandbox(max(plan.sizes)), plan.work / DIRECT, DIRECT)
     bench = Bench(plan.work, plan.say)
     runs = installing.measure(bench, fleet)
     return Outcome([installing.reading(runs)], installing.render(runs), [asdict(run) for run in runs], bench.versions)
 
 
-PARTS: dict[str, Callable[[Plan], Outcome]] = {part.__name__: part for part in (direct, agent, waits, install)}
+def scaling(plan: Plan) -> Outcome:
+    """First imports and second runs of simulated fleets."""
+    bench = Bench(plan.work, plan.say)
+    for members in plan.simulated:
+        with _simulated(plan, members) as fleet:
+            scale.measure(bench, fleet)
+    largest = [sample for sample in bench.samples if sample.members == max(plan.simulated) and sample.joins]
+    return _outcome(bench, [beyond(largest), *scale.readings(bench.samples)], table.render(bench.samples))
+
+
+def by_phase(plan: Plan) -> Outcome:
+    """Second runs of each playbook by itself, with simulated members."""
+    bench = Bench(plan.work, plan.say)
+    for members in phases.SIZES:
+        with _simulated(plan, members) as fleet:
+            phases.measure(bench, fleet)
+    return _outcome(bench, [], phases.render(bench.samples))
+
+
+def isolation(plan: Plan) -> Outcome:
+    """Second runs of the largest simulated fleet beside one member that is dead, slow or refusing."""
+    bench = Bench(plan.work, plan.say)
+    with _simulated(plan, max(plan.simulated)) as fleet:
+        bench.measure(fleet, Ours("site", forks=scale.FORKS), "to begin with")
+        runs = scale.isolate(bench, fleet, plan.repeat)
+    return Outcome(scale.isolation(runs), scale.render(runs), [asdict(run) for run in runs], bench.versions)
+
+
+_ALL: tuple[Callable[[Plan], Outcome], ...] = (direct, agent, waits, install, scaling, isolation, by_phase)
+
+PARTS = {part.__name__: part for part in _ALL}
 """All parts by name, in their order."""
+
+
+@contextmanager
+def _simulated(plan: Plan, members: int) -> Iterator[Simulated]:
+    with SimulatedFleet(plan.state / "simulated", members, plan.say) as fleet:
+        yield Simulated(fleet)
 
 
 def _outcome(bench: Bench, readings: list[Reading], text: str = "") -> Outcome:
@@ -105,14 +146,14 @@ def _outcome(bench: Bench, readings: list[Reading], text: str = "") -> Outcome:
 def _compared(plan: Plan, connection: str) -> Bench:
     bench = Bench(plan.work, plan.say)
     for members in plan.sizes:
-        fleet = Fleet(plan.sandbox(members), plan.work / connection, connection)
+        fleet = RealFleet(plan.sandbox(members), plan.work / connection, connection)
         bench.install(fleet)
         bench.compare(fleet, plan.tools, plan.repeat)
     return bench
 
 
-def _readings(samples: Sequence[Sample]) -> list[Reading]:
-    """Of the largest fleet, each figure the median of the rounds."""
+def comparison(samples: Sequence[Sample]) -> list[Reading]:
+    """Readings of the largest fleet, each figure the median of the rounds."""
     figures, members = Figures(samples), max(sample.members for sample in samples)
 
     def counted(target: str, step: str, count: Callable[[Sample], float]) -> Reading:
@@ -139,14 +180,15 @@ def _processor(sample: Sample) -> float:
     return sample.usage.cpu / sample.members
 
 
-def _beyond(samples: Sequence[Sample], simulated: bool = False) -> Reading:
+def beyond(samples: Sequence[Sample]) -> Reading:
+    """Reading of what joins took beyond KubeSphere's part, over all of them together."""
     found = [join for sample in samples for join in sample.joins]
-    beyond = [join.beyond for join in found]
+    late = [join.beyond for join in found]
     answering = [join.answering for join in found]
     whole = [join.seconds for join in found]
     beside = (
-        f"{len(found):,} imports; P50 {1000 * percentile(beyond, 0.5):.0f} ms, of it KubeSphere's answer to the last "
+        f"{len(found):,} imports; P50 {1000 * percentile(late, 0.5):.0f} ms, of it KubeSphere's answer to the last "
         f"request {1000 * percentile(answering, 0.5):.0f} ms; the whole join P50 {percentile(whole, 0.5):.2f} s, "
         f"P99 {percentile(whole, 0.99):.2f} s"
     )
-    return Reading("beyond", percentile(beyond, 0.99), samples[0].members, simulated, beside)
+    return Reading("beyond", percentile(late, 0.99), samples[0].members, samples[0].simulated, beside)

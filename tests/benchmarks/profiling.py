@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.figures import percentile
-from tests.benchmarks.fleet import CONNECTIONS, DIRECT, Fleet
+from tests.benchmarks.fleet import CONNECTIONS, DIRECT, Fleet, RealFleet
 from tests.benchmarks.text import Row, aligned
 from tests.benchmarks.tools import Ours
 from tests.check.command import tool
@@ -115,15 +115,15 @@ def _say(text: str) -> None:
 
 def _profile(options: argparse.Namespace) -> None:
     with Sandbox(options.state, names_for(options.members), say=_say) as sandbox:
-        fleet = Fleet(sandbox, options.state / "tools", options.connection)
+        fleet = RealFleet(sandbox, options.state / "tools", options.connection)
         bench = Bench(options.state / "tools", _say)
         bench.measure(fleet, Ours("site"), "to warm up")
         if options.first:
             fleet.reset()
         marks = fleet.marks()
         bench.measure(fleet, _Profiled(options.playbook, options.profiles), "profiled")
-        for title, clusters in (("host", [fleet.host]), ("all members", list(fleet.members.values()))):
-            print(f"== requests to the {title}\n{render_requests(fleet.events(clusters, marks))}\n")
+        for title, events in (("the host", fleet.host_events(marks)), ("all members", fleet.member_events(marks))):
+            print(f"== requests to {title}\n{render_requests(events)}\n")
         shutil.rmtree(options.state / "tools")
 
 

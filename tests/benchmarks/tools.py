@@ -185,7 +185,7 @@ TOOLS: dict[str, Tool] = {each.name: each for each in (Ours(), Kubectl(), Kubern
 def _playbook(fleet: Fleet, playbook: str | Path, forks: int | None = None) -> list[str | Path]:
     # The interpreter is named, so that no module has to look for one.
     interpreter = f"ansible_python_interpreter={tool('python')}"
-    number = str(forks or len(fleet.clusters))
+    number = str(forks or len(fleet.members) + 1)
     return [tool("ansible-playbook"), "-i", fleet.inventory, "-f", number, "-e", interpreter, playbook]
 
 

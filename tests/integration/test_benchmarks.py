@@ -6,7 +6,7 @@ import pytest
 
 from tests.benchmarks import table
 from tests.benchmarks.bench import FIRST, SECOND, SITE, Bench, Sample
-from tests.benchmarks.fleet import AGENT, CONNECTIONS, DIRECT, Fleet
+from tests.benchmarks.fleet import AGENT, CONNECTIONS, DIRECT, RealFleet
 from tests.benchmarks.tools import TOOLS
 from tests.sandbox.cluster import Cluster
 from tests.sandbox.sandbox import Sandbox
@@ -24,7 +24,7 @@ def samples(
     for tool in tools:
         tool.prepare()
     folder = tmp_path_factory.mktemp("benchmark")
-    fleets = [Fleet(product_sandbox, folder / connection, connection) for connection in CONNECTIONS]
+    fleets = [RealFleet(product_sandbox, folder / connection, connection) for connection in CONNECTIONS]
     bench = Bench(folder, print)
     bench.install(fleets[0])
     for fleet in fleets:
