@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -149,7 +150,7 @@ class FakeSession(Session):
             raise self._error(404, what)
         return self.logs[path]
 
-    def watch(
+    def _watch(
         self,
         kind: Kind,
         name: str,
@@ -164,6 +165,21 @@ class FakeSession(Session):
             yield copy.deepcopy(current)
         else:
             wait.time.sleep(seconds)  # type: ignore[attr-defined] # the clock of tests, if they set one
+
+    def follow(
+        self, kind: Kind, resource_version: str, seconds: float, opened: Callable[[Callable[[], None]], None]
+    ) -> Iterator[tuple[str, Object]]:
+        """Give whatever of a kind has changed, until somebody hangs up."""
+        del seconds
+        self.requests.append(("WATCH", kind.path()))
+        told, over = int(resource_version), threading.Event()
+        opened(over.set)
+        while not over.wait(0.002):
+            changed = [each for path, each in list(self.objects.items()) if path.startswith(f"{kind.path()}/")]
+            for each in sorted(changed, key=_version):
+                if _version(each) > told:
+                    told = _version(each)
+                    yield "MODIFIED", copy.deepcopy(each)
 
     def _post(self, path: str, body: Object, what: str) -> Object:
         full = f"{path}/{(body.get('metadata') or {}).get('name')}"
@@ -191,6 +207,10 @@ class FakeSession(Session):
 
     def _error(self, status: int, what: str) -> KubeError:
         return for_status(status)(f"Failed to {what}: {status}", self.cluster, status=status)
+
+
+def _version(each: Object) -> int:
+    return int(each["metadata"]["resourceVersion"])
 
 
 def _nobody(_method: str, _item: Object) -> None:

@@ -14,6 +14,7 @@ import datetime
 import ipaddress
 import json
 import time
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -218,6 +219,16 @@ def decode(encoded: str) -> Kubeconfig:
         return {} if refers else context.self_contained()
     except (ValueError, ConnectionOptionError):
         return {}
+
+
+@lru_cache(maxsize=1024)
+def server_of(encoded: str) -> str:
+    """URL of the API server that a Cluster's kubeconfig leads to; empty where there is no readable one.
+
+    It is remembered, for of many members each asks it of all others.
+    """
+    config = decode(encoded)
+    return str(config["clusters"][0]["cluster"]["server"]) if config else ""
 
 
 def _expiry_problems(certificate: str | None, token: str) -> list[str]:

@@ -344,8 +344,8 @@ class _Import:
             is_host = HOST_LABEL in (cluster["metadata"].get("labels") or {})
             known = str((cluster.get("status") or {}).get("uid") or "")
             if not known and direct:  # up to 3.2 the status has no UID
-                stored = credentials.decode(str(connection_of(cluster).get("kubeconfig") or ""))
-                known = uid if stored and stored["clusters"][0]["cluster"]["server"] == direct.server else ""
+                server = credentials.server_of(str(connection_of(cluster).get("kubeconfig") or ""))
+                known = uid if server == direct.server else ""
             if known == uid:
                 what = "it is the host itself" if is_host else f"it is imported already, as {name}"
                 hint = "Give the member's own kubeconfig." if is_host else f"Set kubesphere_cluster_name to {name}."

@@ -19,6 +19,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
     from_connection,
     problems,
     same,
+    server_of,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.releases import find
 
@@ -71,6 +72,7 @@ def test_there_and_back() -> None:
     assert same(decode(encode(made)), made)
     assert not same(decode(encode(made)), config(user={"token": "def"}))
     assert decode("!!!") == decode("") == {}
+    assert (server_of(encode(made)), server_of("!!!")) == (made["clusters"][0]["cluster"]["server"], "")
     assert not same({}, made)
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.error
     WaitTimeout,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.merge import merge
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.reads import Reads
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import (
     CONFIG_MAP,
     DEPLOYMENT,
@@ -33,6 +35,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.member_direct import DirectOptions
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.names import (
     CLUSTER,
+    CLUSTER_CONFIGURATION,
     FORMER_CONNECTION,
     HOST_LABEL,
     NAMESPACE,
@@ -102,6 +105,67 @@ def test_import_and_again_nothing() -> None:
     assert member.writes == []
     host.journal.clear()
     assert not run(host, member, 5, alias="Mine", region="eu").changed
+
+
+CLUSTERS, OWN = CLUSTER.path(), CLUSTER.path("m")
+CONFIG = CONFIG_MAP.path("kubesphere-config", NAMESPACE)
+INSTALLER = CLUSTER_CONFIGURATION.path("ks-installer", NAMESPACE)
+USE = f"{PROXY}/api/clusters/m/v1/nodes"
+SYSTEM = NAMESPACE_KIND.path("kube-system")
+
+
+def test_how_many_requests_it_takes() -> None:
+    host, member = one("host", "host"), one("member", "member")
+    run(host, member)
+    first = [("GET", OWN), ("GET", CONFIG), ("GET", CLUSTERS), ("GET", INSTALLER), ("POST", CLUSTERS)]
+    assert sorted(host.requests) == sorted(first)  # then it is watched until it is Ready, and used
+    assert member.requests == [("GET", SYSTEM), ("GET", CONFIG), ("GET", f"{PROXY}/kapis/version")]
+    conditions = [{"type": kind, "status": "True"} for kind in ("Federated", "Ready")]
+    host.put({**host.at(CLUSTER, "m"), "status": {"conditions": conditions, "uid": "uid-of-member"}})
+    host.journal.clear()
+    host.requests.clear()
+    member.requests.clear()
+    assert not run(host, member, 5).changed
+    assert host.requests == [("GET", OWN), ("GET", CONFIG), ("GET", USE)]
+    assert member.requests == [("GET", SYSTEM)]
+
+
+def test_how_many_requests_members_take_together() -> None:
+    host = one("host", "host")
+    names = [f"m{number}" for number in range(8)]
+    become_ready(host)
+    controlled = host.on_write
+
+    def with_own_uid(method: str, written: Object) -> None:
+        controlled(method, written)
+        name = written["metadata"]["name"]
+        status = {"conditions": host.at(CLUSTER, name)["status"]["conditions"], "uid": f"uid-of-{name}"}
+        host.put({**written, "status": status})
+
+    host.on_write = with_own_uid
+    for name in names:
+        host.answers[f"{PROXY}/api/clusters/{name}/v1/nodes"] = lambda: {"items": [{}]}
+    members = {name: one(name, "member") for name in names}
+
+    def together() -> list[bool]:
+        host.requests.clear()
+        host.reads = Reads(host, followed=[CLUSTER], once=[CONFIG, INSTALLER])
+
+        def imported(name: str) -> bool:
+            own = kubeconfig({"server": f"https://{name}.example.org:6443"}, {"token": f"the-token-of-{name}"})
+            return run(host.sibling(), members[name], 30, name=name, kubeconfig=own).changed  # type: ignore[arg-type]
+
+        with ThreadPoolExecutor(len(names)) as pool:
+            changed = list(pool.map(imported, names))
+        host.reads.close()
+        return changed
+
+    uses = [("GET", f"{PROXY}/api/clusters/{name}/v1/nodes") for name in names]
+    once = [("GET", CLUSTERS), ("GET", CONFIG), ("WATCH", CLUSTERS)]
+    assert all(together())
+    assert sorted(host.requests) == sorted([*once, ("GET", INSTALLER), *[("POST", CLUSTERS)] * len(names), *uses])
+    assert not any(together())
+    assert sorted(host.requests) == sorted([*once, *uses])
 
 
 def test_a_cluster_that_is_being_deleted() -> None:
