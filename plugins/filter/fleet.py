@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils.kube.merge import plain_copy
-from ..module_utils.kubesphere import address, drift, preflight, table, unbind_batch
+from ..module_utils.kubesphere import address, drift, preflight, table, unbind_batch, upgrade
+
+DRIFT = ("install_fleet", "proxy_fleet", "import_fleet")
+UPGRADE = ("install_fleet", "install_waited", "proxy_fleet", "import_fleet")
+"""Variables that the roles of these names register, in the order of the road."""
 
 
 def inventory_problems(hosts: Sequence[str], members: Sequence[str] | None) -> list[str]:
@@ -20,13 +24,31 @@ def inventory_problems(hosts: Sequence[str], members: Sequence[str] | None) -> l
     return preflight.inventory_problems(list(hosts), None if members is None else list(members))
 
 
-def fleet_problems(looked_at: Mapping[str, Mapping[str, Any]]) -> Any:
+def fleet_problems(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> Any:
     """Everything that is wrong, by inventory name: each cluster's own problems, and those between clusters.
 
     Args:
-        looked_at: results of the module cluster_info by inventory name.
+        hostvars: variables by inventory name, ``preflight_fleet`` among them.
+        names: inventory names of the clusters.
     """
-    return _fact(preflight.all_problems(looked_at))
+    return _fact(preflight.all_problems(_outcomes(hostvars, names, "preflight_fleet")))
+
+
+def judged(
+    hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str], problems: Mapping[str, Sequence[str]]
+) -> Any:
+    """What the preflight has seen, with the clusters that have problems as failed ones.
+
+    Args:
+        hostvars: variables by inventory name, ``preflight_fleet`` among them.
+        names: inventory names of the clusters.
+        problems: as fleet_problems gives them.
+    """
+    clusters = {}
+    for name, outcome in _outcomes(hostvars, names, "preflight_fleet").items():
+        told = {"failed": True, "msg": f"Nothing was written. {problem_list(problems, name)}"}
+        clusters[name] = {**outcome, **told} if name in problems else outcome
+    return _fact({"changed": False, "clusters": clusters, "failed_clusters": list(problems)})
 
 
 def problem_list(problems: Mapping[str, Sequence[str]], only: str | None = None) -> str:
@@ -87,11 +109,6 @@ def unbind_problems(
     return unbind_batch.problems(given, members, known, most)
 
 
-def planned(results: Sequence[Mapping[str, Any]], failure: Mapping[str, Any] | None = None) -> Any:
-    """What a run would do in one cluster; see drift.planned."""
-    return _fact(drift.planned(results, failure))
-
-
 def fleet_status(
     fleet: Mapping[str, Any], host: str, members: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]
 ) -> Any:
@@ -101,15 +118,16 @@ def fleet_status(
         fleet: result of the module member_info, with details.
         host: inventory name of the host.
         members: inventory names of the members.
-        hostvars: variables by inventory name; ``drift_found`` is what planned returned, where it was asked.
+        hostvars: variables by inventory name; what the role drift has registered is among them.
     """
+    plans = _phases(hostvars, (host, *members), DRIFT)
     found = drift.status(
         fleet["members"],
         fleet["leftovers"],
         host=host,
         members={name: _cluster_name(name, hostvars) for name in members},
         absent=[name for name in members if _state(name, hostvars) == "absent"],
-        plans={name: hostvars[name].get("drift_found") or {} for name in (host, *members)},
+        plans={name: drift.planned(outcomes) if outcomes else {} for name, outcomes in plans.items()},
         problems=fleet["problems"],
     )
     return _fact(found)
@@ -128,6 +146,40 @@ def status_fails(found: Mapping[str, Any], fail_on: str) -> bool:
 def proxy_url(written: Any) -> Any:
     """A proxy address with its port; one that no agent could call stays as it is, to be refused with the reason."""
     return written if address.problems(written) else address.for_agent(written)
+
+
+def upgrade_outcomes(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    """How the upgrade of each cluster went; see upgrade.outcome_of.
+
+    Args:
+        hostvars: variables by inventory name; what the role upgrade has registered is among them.
+        names: inventory names of the clusters.
+    """
+    return {name: upgrade.outcome_of(outcomes) for name, outcomes in _phases(hostvars, names, UPGRADE).items()}
+
+
+def _phases(
+    hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str], registers: Sequence[str]
+) -> dict[str, list[Mapping[str, Any]]]:
+    """What happened to each cluster, in the order of the phases."""
+    phases = [_outcomes(hostvars, names, register) for register in registers]
+    return {name: [phase[name] for phase in phases if name in phase] for name in names}
+
+
+def _outcomes(hostvars: Any, names: Iterable[str], register: str) -> dict[str, Mapping[str, Any]]:
+    """What the module fleet has registered, of all batches and clusters together.
+
+    Args:
+        hostvars: variables by inventory name.
+        names: inventory names of the clusters.
+        register: name of the variable.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    read = getattr(hostvars, "raw_get", None) or hostvars.get  # raw: nothing there is a template
+    for name in names:
+        if name not in found:  # all clusters of a batch have the same
+            found |= (read(name).get(register) or {}).get("clusters", {})
+    return found
 
 
 def _cluster_name(member: str, hostvars: Mapping[str, Mapping[str, Any]]) -> str:
@@ -162,12 +214,13 @@ class FilterModule:
             "fleet_problems": fleet_problems,
             "fleet_status": fleet_status,
             "inventory_problems": inventory_problems,
+            "judged": judged,
             "member_states": member_states,
             "member_table": member_table,
-            "planned": planned,
             "problem_list": problem_list,
             "proxy_url": proxy_url,
             "status_fails": status_fails,
             "status_lines": status_lines,
             "unbind_problems": unbind_problems,
+            "upgrade_outcomes": upgrade_outcomes,
         }

@@ -18,6 +18,6 @@ class FilterModule:
         """The filters by name."""
         return {
             "stop_reason": upgrade.stop_reason,
-            "upgrade_problem": upgrade.problem_of,
+            "not_begun": upgrade.not_begun,
             "wave_problems": upgrade.wave_problems,
         }

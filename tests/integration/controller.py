@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +172,7 @@ class Started:
             if "stats" in record:
                 stats = record["stats"]
             else:
-                tasks.append(Task(**record))
+                tasks += _unfolded(Task(**record))
         return Run(status, output, tasks, stats, time.monotonic() - self._started)
 
 
@@ -237,6 +237,21 @@ class Controller:
                 start_new_session=True,
             )
         return Started(process, record, output)
+
+
+def _unfolded(task: Task) -> list[Task]:
+    """A task, and those that it stands for: what the module fleet did with each cluster."""
+    if task.action == "kubesphere.multicluster.outcome":  # tells again what a fleet did
+        told_again = {key: value for key, value in task.result.items() if key not in ("actions", "diff")}
+        return [replace(task, result=told_again)]
+    if task.action != "kubesphere.multicluster.fleet" or "clusters" not in task.result:
+        return [task]
+    own = {key: value for key, value in task.result.items() if key not in ("actions", "diff")}
+    found = [replace(task, result=own)]
+    for host, result in task.result["clusters"].items():
+        status = "failed" if result.get("failed") else "ok"
+        found.append(Task(status, host, f"kubesphere.multicluster.{result['module']}", task.task, result))
+    return found
 
 
 def _processes_with(variable: str, value: str) -> list[int]:

@@ -25,23 +25,22 @@ _LONGEST_VALUE = 80
 _MOST_FIELDS = 8  # of one object, in words
 
 
-def planned(results: Sequence[Mapping[str, Any]], failure: Mapping[str, Any] | None = None) -> Data:
+def planned(results: Sequence[Mapping[str, Any]]) -> Data:
     """What the steps of the road would do in one cluster.
 
     Args:
-        results: what the modules returned in check mode, in the order of the road; nothing counts after a failed one.
-        failure: the result of the step that failed, if one did.
+        results: what the modules returned in check mode, in the order of the road; the last one may have failed.
 
     Returns:
         ``drift``: for each object that would be written its ``object`` (kind, name and cluster), ``action`` and
         ``fields``, the differences in words. ``problems``: why the plan could not be made.
     """
-    drift = []
+    drift: list[Data] = []
     for result in results:
         if result.get("failed"):
-            break
+            return {"drift": drift, "problems": [_reason(result)]}
         drift += writes(result)
-    return {"drift": drift, "problems": [_reason(failure)] if failure else []}
+    return {"drift": drift, "problems": []}
 
 
 def writes(result: Mapping[str, Any]) -> list[Data]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import releases
@@ -83,6 +83,19 @@ def _is_wave(text: str) -> bool:
     return 1 <= int(share[1]) <= 100 if share else re.fullmatch(r"0*[1-9]\d*", text) is not None
 
 
+def outcome_of(phases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How the upgrade of one cluster went.
+
+    Args:
+        phases: results of its phases, in order; none if it was not begun.
+
+    Returns:
+        ``done``, and ``failure`` where it is not; empty if it was not begun.
+    """
+    failed = [each for each in phases if each.get("failed")]
+    return {"done": not failed, **({"failure": str(failed[0].get("msg"))} if failed else {})} if phases else {}
+
+
 def stop_reason(outcomes: Mapping[str, Mapping[str, Any]], max_fail_percentage: float) -> str:
     """Why no other wave may begin after this one; empty if it may.
 
@@ -96,15 +109,13 @@ def stop_reason(outcomes: Mapping[str, Mapping[str, Any]], max_fail_percentage: 
     return f"{', '.join(failed)} failed: {len(failed)} of {len(outcomes)} in a wave, where {max_fail_percentage}% may"
 
 
-def problem_of(outcome: Mapping[str, Any], stopped: str) -> str:
-    """Why a cluster is not upgraded; empty if it is.
+def not_begun(outcome: Mapping[str, Any], stopped: str) -> str:
+    """Why a cluster was not begun to be upgraded; empty if it was.
 
     Args:
         outcome: its own; empty if it was not begun.
         stopped: why no other wave was begun.
     """
-    if outcome.get("done"):
-        return ""
-    if outcome:
-        return str(outcome.get("failure"))
-    return f"It was not begun, because {stopped or 'its play was left out'}. Mend that, and {_AGAIN}."
+    return (
+        "" if outcome else f"It was not begun, because {stopped or 'its play was left out'}. Mend that, and {_AGAIN}."
+    )

@@ -78,7 +78,7 @@ def test_what_is_created_or_deleted_has_no_fields(before: dict[str, Any], after:
 
 def test_nothing_counts_after_a_failure() -> None:
     first, failed, stale = result({"a": 1}, {"a": 2}), {"failed": True, "msg": "no answer"}, result({"b": 1}, {"b": 2})
-    found = planned([first, failed, stale], failed)
+    found = planned([first, failed, stale])
     assert [each["fields"] for each in found["drift"]] == [["a is 1, wanted 2"]]
     assert found["problems"] == ["what a run would do cannot be told: no answer"]
 
@@ -147,7 +147,7 @@ def test_a_cluster_that_was_not_asked() -> None:
 
 
 def test_a_plan_that_failed_is_a_problem() -> None:
-    plans = {"h": planned([]), "o": planned([{"failed": True}], {"msg": "o: no answer."})}
+    plans = {"h": planned([]), "o": planned([{"failed": True, "msg": "o: no answer."}])}
     found = compared(cluster("one"), members={"o": "one"}, plans=plans)
     assert found["problems"] == [{"cluster": "o", "text": "what a run would do cannot be told: o: no answer."}]
 

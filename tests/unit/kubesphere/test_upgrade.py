@@ -108,10 +108,16 @@ def test_a_cluster_that_no_outcome_is_known_of_has_failed() -> None:
     assert upgrade.stop_reason({"a": {}}, 0).startswith("a failed")
 
 
-def test_why_a_cluster_is_not_upgraded() -> None:
-    problem = FilterModule().filters()["upgrade_problem"]
-    assert problem(DONE, "b failed") == ""
-    assert problem(FAILED, "b failed") == "no space left"
+def test_why_a_cluster_was_not_begun() -> None:
+    problem = FilterModule().filters()["not_begun"]
+    assert problem(DONE, "b failed") == problem(FAILED, "b failed") == ""
     assert problem({}, "b failed") == (
         "It was not begun, because b failed. Mend that, and run the playbook again: it goes on where it stopped."
     )
+
+
+def test_how_an_upgrade_went() -> None:
+    fine, failed = {"changed": True}, {"failed": True, "msg": "no space left"}
+    assert upgrade.outcome_of([]) == {}
+    assert upgrade.outcome_of([fine, fine]) == DONE
+    assert upgrade.outcome_of([fine, failed]) == FAILED

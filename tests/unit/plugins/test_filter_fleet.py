@@ -28,22 +28,42 @@ def test_groups() -> None:
     assert FILTERS["inventory_problems"](["h"], None)[0].startswith("there is no group kubesphere_members")
 
 
+def looked_at(clusters: dict[str, dict[str, object]]) -> dict[str, object]:
+    """Variables of hosts of one batch, as the role preflight leaves them."""
+    return {name: {"preflight_fleet": {"clusters": clusters}} for name in clusters}
+
+
 def test_own_problems_come_before_those_between_clusters() -> None:
-    def looked_at(uid: str | None, *problems: str) -> dict[str, object]:
+    def seen(uid: str | None, *problems: str) -> dict[str, object]:
         cluster = {"name": None, "cluster_role": "member", "release": "v3.4.1", "uid": uid}
         return {"cluster": cluster, "problems": list(problems)}
 
-    found = FILTERS["fleet_problems"](
-        {"a": looked_at("1", "own"), "b": looked_at("1"), "c": looked_at("2"), "d": {"problems": ["not reached"]}}
-    )
+    clusters = {
+        "a": seen("1", "own"),
+        "b": seen("1"),
+        "c": seen("2"),
+        "d": {"problems": ["not reached"]},
+        "e": {"failed": True, "msg": "no such variable"},
+    }
+    found = FILTERS["fleet_problems"](looked_at(clusters), list(clusters))
     same = "it is the same cluster as {} (kube-system UID 1): give each its own kubeconfig"
-    assert found == {"a": ["own", same.format("b")], "b": [same.format("a")], "d": ["not reached"]}
+    assert found == {
+        "a": ["own", same.format("b")],
+        "b": [same.format("a")],
+        "d": ["not reached"],
+        "e": ["no such variable"],
+    }
+    judged = FILTERS["judged"](looked_at(clusters), list(clusters), found)
+    assert judged["failed_clusters"] == ["a", "b", "d", "e"]
+    assert judged["clusters"]["c"] == clusters["c"]
+    assert judged["clusters"]["d"]["msg"] == "Nothing was written. 1 problem found:\n- d: not reached"
 
 
 def test_what_clusters_say_is_no_template_when_it_is_kept_as_a_fact() -> None:
     """Where nothing else of it comes from a module as it is: then ansible-core before 2.19 would spare all of it."""
     cluster = {"name": None, "cluster_role": "member", "release": "v3.4.1", "uid": "{{ 6 * 7 }}"}
-    found = FILTERS["fleet_problems"]({name: {"cluster": cluster, "problems": []} for name in ("a", "b")})
+    clusters: dict[str, dict[str, object]] = {name: {"cluster": cluster, "problems": []} for name in ("a", "b")}
+    found = FILTERS["fleet_problems"](looked_at(clusters), ["a", "b"])
     templar = Templar(loader=DataLoader(), variables={"found": found})
     assert "{{ 6 * 7 }}" in templar.template(trust_as_template("{{ found.a | join }}"))
 
@@ -108,10 +128,10 @@ def test_a_state_that_is_misspelt_is_refused() -> None:
 def test_status_of_an_inventory() -> None:
     host = {"name": "main", "known": True, "cluster_role": "host", "problems": []}
     members = [host, {"name": "one", "known": True, "cluster_role": "member", "problems": []}]
-    plan: dict[str, list[str]] = {"drift": [], "problems": []}
+    batch = {"import_fleet": {"clusters": {"o": {"changed": False}}}}
     variables = {
-        "h": {"drift_found": plan},
-        "o": {"drift_found": plan, "kubesphere_cluster_name": "one"},
+        "h": {"install_fleet": {"clusters": {"h": {"changed": False}}}},
+        "o": {**batch, "kubesphere_cluster_name": "one"},
         "a": {"kubesphere_member_state": "absent"},
         "n": {},
     }

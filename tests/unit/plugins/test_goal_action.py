@@ -15,7 +15,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.goal import Context, Goal, Options
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import KubeError
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.result import Result
-from ansible_collections.kubesphere.multicluster.plugins.plugin_utils import goal_action
+from ansible_collections.kubesphere.multicluster.plugins.plugin_utils import local_goal
 from ansible_collections.kubesphere.multicluster.plugins.plugin_utils.goal_action import GoalAction
 
 MODULES = ["cluster_configuration", "cluster_info", "manifests", "member", "member_info"]
@@ -183,7 +183,7 @@ class TestSecrets:
 
     def test_in_progress(self, monkeypatch: pytest.MonkeyPatch) -> None:
         lines: list[str] = []
-        monkeypatch.setattr(goal_action.display, "display", lines.append)
+        monkeypatch.setattr(local_goal.display, "display", lines.append)
 
         def run(_options: Options, context: Context) -> Result:
             context.progress(f"waits for {PASSWORD} and {TOKEN}")

@@ -1,0 +1,36 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action plugin of the module outcome: what one task did for all clusters, as each cluster's own result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.goals.fan_out import as_task
+from ..plugin_utils.local_goal import COLLECTION
+
+ARGUMENT_SPEC = {"of": {"type": "list", "elements": "str", "required": True}}
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """See the module's documentation."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Put together what happened to the task's cluster."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(self._task.args)
+        if checked.error_messages:
+            raise AnsibleActionFail(f"{COLLECTION}.outcome: {'; '.join(checked.error_messages)}")
+        variables = task_vars or {}
+        name = variables["inventory_hostname"]
+        fleets = [variables.get(each) or {} for each in checked.validated_parameters["of"]]
+        outcomes = [each["clusters"][name] for each in fleets if name in each.get("clusters", {})]
+        return {**result, **as_task(outcomes)}
