@@ -83,7 +83,7 @@ def status(
     found += [
         _item(called.get(str(each["name"]), str(each["name"])), text) for each in clusters for text in each["problems"]
     ]
-    drift = []
+    drift: list[Data] = []
     for name in (host, *members):
         plan = plans.get(name) or {}
         found += [_item(name, text) for text in plan.get("problems") or []]

@@ -25,7 +25,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resou
     Object,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.names import CLUSTER
-from ansible_collections.kubesphere.multicluster.plugins.plugin_utils import goal_action
+from ansible_collections.kubesphere.multicluster.plugins.plugin_utils import local_goal
 
 from tests.unit.fakes import item
 from tests.unit.kube.server import Reply, Request, serving
@@ -170,7 +170,7 @@ def tell(module: str, arguments: dict[str, Any]) -> Told:
     connection = SimpleNamespace(transport="local", _shell=SimpleNamespace(tmpdir=None))
     lines: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(goal_action.display, "display", lines.append)
+        patch.setattr(local_goal.display, "display", lines.append)
         try:
             result = plugin.ActionModule(task, connection, None, None, None, None).run(
                 None, {"inventory_hostname": "east"}

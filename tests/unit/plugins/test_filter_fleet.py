@@ -38,7 +38,7 @@ def test_own_problems_come_before_those_between_clusters() -> None:
         cluster = {"name": None, "cluster_role": "member", "release": "v3.4.1", "uid": uid}
         return {"cluster": cluster, "problems": list(problems)}
 
-    clusters = {
+    clusters: dict[str, dict[str, object]] = {
         "a": seen("1", "own"),
         "b": seen("1"),
         "c": seen("2"),
