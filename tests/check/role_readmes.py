@@ -115,8 +115,25 @@ def _variable_problems(root: Path) -> Iterator[str]:
 
 
 def _read_in_tasks(role: str, root: Path) -> set[str]:
-    """Names with our prefix in the expressions of a role's tasks; keys are arguments of modules and no variables."""
-    return set().union(*(_names(_load(file)) for file in sorted((root / "roles" / role / "tasks").glob("*.yml"))))
+    """Names with our prefix in the expressions of a role's tasks, in its own variables, and in the roles that it imports.
+
+    Keys are arguments of modules and no variables.
+    """
+    folder = root / "roles" / role
+    variables = folder.glob("vars/*.yml") if role != VARIABLES else ()
+    tasks = [_load(file) for file in sorted(folder.glob("tasks/*.yml"))]
+    imported = (_read_in_tasks(other, root) for other in sorted(_imported(tasks)))
+    return set().union(_names(tasks), *(_names(_load(file)) for file in variables), *imported)
+
+
+def _imported(tasks: Any) -> set[str]:
+    """Roles of the collection that tasks import."""
+    if isinstance(tasks, list):
+        return set().union(*map(_imported, tasks))
+    if not isinstance(tasks, dict):
+        return set()
+    role = tasks.get("ansible.builtin.import_role", {}).get("name", "").removeprefix(f"{COLLECTION}.")
+    return {*([role] if role else []), *_imported(tasks.get("block"))}
 
 
 def _resolved(names: set[str], root: Path) -> set[str]:

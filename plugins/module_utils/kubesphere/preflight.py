@@ -181,15 +181,20 @@ def all_problems(looked_at: Mapping[str, Mapping[str, Any]]) -> dict[str, list[s
     """Everything that is wrong: each cluster's own problems, and those between clusters.
 
     Args:
-        looked_at: by inventory name ``problems``, and ``cluster`` as :func:`fleet_problems` takes it.
+        looked_at: by inventory name ``problems``, and ``cluster`` as :func:`fleet_problems` takes it; or ``failed`` and
+            ``msg``.
 
     Returns:
         Problems by inventory name, of those that have any.
     """
     clusters = {name: result["cluster"] for name, result in looked_at.items() if result.get("cluster")}
     between = fleet_problems(clusters)
-    found = {name: [*(result.get("problems") or ()), *between.get(name, ())] for name, result in looked_at.items()}
+    found = {name: [*_own_problems(result), *between.get(name, ())] for name, result in looked_at.items()}
     return {name: problems for name, problems in found.items() if problems}
+
+
+def _own_problems(result: Mapping[str, Any]) -> Sequence[str]:
+    return [str(result["msg"])] if result.get("failed") else result.get("problems") or ()
 
 
 def fleet_problems(clusters: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:

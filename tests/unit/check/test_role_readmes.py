@@ -70,7 +70,7 @@ def test_default_that_is_not_documented(checkout: Path) -> None:
 
 
 def test_variable_that_no_argument_spec_knows(checkout: Path) -> None:
-    edit(checkout / "roles/import/tasks/main.yml", "kubesphere_alias |", "kubesphere_alais |")
+    edit(checkout / "roles/import/vars/main.yml", "kubesphere_alias |", "kubesphere_alais |")
     found = problems(checkout)
     assert "kubesphere_alais is read in roles/import/tasks and is not in" in found
     assert "kubesphere_alias is in roles/kubesphere/meta/argument_specs.yml and no role reads it" in found
