@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tests.benchmarks.bench import INSTALL, Bench
 from tests.benchmarks.figures import allowed_installation
 from tests.benchmarks.fleet import RealFleet
+from tests.benchmarks.simulated import Simulated
 from tests.benchmarks.targets import Reading
 from tests.benchmarks.text import Row, aligned
 from tests.benchmarks.tools import Ours
@@ -21,6 +22,8 @@ from tests.sandbox.kubeapi import Object
 FORKS = (1, 5, 50)
 DURATION = 30.0
 """Seconds that ks-installer takes at least, which the stand-in sleeps."""
+
+_COMPONENTS = ("events", "alerting", "devops")  # another one for each run, for the host keeps what it got
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,22 @@ def measure(bench: Bench, fleet: RealFleet, forks: Sequence[int] = FORKS) -> lis
         longest = max(_own_time(each, marks[each.name], watchers[each.name]) for each in fleet.clusters)
         runs.append(Run(len(fleet.members), number, sample.usage.seconds, longest, sample.usage.cpu))
     side_by_side(steer, fleet.clusters)
+    return runs
+
+
+def change(bench: Bench, fleet: Simulated, forks: Sequence[int] = FORKS) -> list[Run]:
+    """Change the configuration of all clusters, which ks-installer has to install, with each number of forks.
+
+    Raises:
+        BenchmarkError: an installation failed.
+    """
+    runs = []
+    for number, component in zip(forks, _COMPONENTS, strict=False):
+        fleet.install(DURATION)
+        changed = Ours("install", number, kubesphere_configuration={component: {"enabled": True}})
+        sample = bench.measure(fleet, changed, f"{INSTALL} {component}, {number} forks")
+        runs.append(Run(len(fleet.members), number, sample.usage.seconds, DURATION, sample.usage.cpu, simulated=True))
+    fleet.install(0)
     return runs
 
 

@@ -99,6 +99,17 @@ def install(plan: Plan) -> Outcome:
     return Outcome([installing.reading(runs)], installing.render(runs), [asdict(run) for run in runs], bench.versions)
 
 
+def change(plan: Plan) -> Outcome:
+    """The same of simulated members, whose configuration is changed."""
+    bench, runs, readings = Bench(plan.work, plan.say), [], []
+    for members in plan.simulated:
+        with _simulated(plan, members) as fleet:
+            some = installing.change(bench, fleet)
+        runs += some
+        readings.append(installing.reading(some))
+    return Outcome(readings, installing.render(runs), [asdict(run) for run in runs], bench.versions)
+
+
 def scaling(plan: Plan) -> Outcome:
     """First imports and second runs of simulated fleets."""
     bench = Bench(plan.work, plan.say)
@@ -127,7 +138,7 @@ def isolation(plan: Plan) -> Outcome:
     return Outcome(scale.isolation(runs), scale.render(runs), [asdict(run) for run in runs], bench.versions)
 
 
-_ALL: tuple[Callable[[Plan], Outcome], ...] = (direct, agent, waits, install, scaling, isolation, by_phase)
+_ALL: tuple[Callable[[Plan], Outcome], ...] = (direct, agent, waits, install, change, scaling, isolation, by_phase)
 
 PARTS = {part.__name__: part for part in _ALL}
 """All parts by name, in their order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.benchmarks.fleet import DIRECT, Fleet
 from tests.benchmarks.joins import used_member
 from tests.sandbox import audit
-from tests.simulation.fleet import SimulatedFleet
+from tests.simulation.fleet import SimulatedFleet, write_knobs
 from tests.simulation.server import Behaviour
 
 _MEMBERS = "members"
@@ -37,6 +37,11 @@ class Simulated(Fleet):
     def behave(self, behaviour: Behaviour, *names: str) -> None:
         """Change how the network of some members is."""
         self._fleet.members.behave(behaviour, *names)
+
+    def install(self, seconds: float) -> None:
+        """Let ks-installer take so long over a change from now on; the host's is quicker, for it is not in question."""
+        self._fleet.members.install(seconds)
+        write_knobs(self.host, installer={"duration": seconds / 2, "retry": 0.5})
 
     def finished(self, since: dict[str, int], left_out: str) -> float:
         """When the last request that concerned a member was answered, but for those of one; seconds since the epoch."""

@@ -62,10 +62,17 @@ class Ours(Tool):
 
     name = "ours"
 
-    def __init__(self, playbook: str = "import", forks: int | None = None) -> None:
-        """Choose a playbook of the collection, and the number of forks; the default is one for each cluster."""
+    def __init__(self, playbook: str = "import", forks: int | None = None, **variables: object) -> None:
+        """Choose what is run.
+
+        Args:
+            playbook: of the collection.
+            forks: number of forks; the default is one for each cluster.
+            variables: more variables, for all clusters.
+        """
         self._playbook = playbook
         self._forks = forks
+        self._variables = variables
 
     def versions(self) -> dict[str, str]:
         """Of the collection, and of ansible-core."""
@@ -76,7 +83,8 @@ class Ours(Tool):
 
     def command(self, fleet: Fleet) -> list[str | Path]:
         """The playbook, for all members."""
-        return _playbook(fleet, f"kubesphere.multicluster.{self._playbook}", self._forks)
+        more: list[str | Path] = ["-e", json.dumps(self._variables)] if self._variables else []
+        return [*_playbook(fleet, f"kubesphere.multicluster.{self._playbook}", self._forks), *more]
 
 
 class Kubectl(Tool):

@@ -62,6 +62,9 @@ class Process:
         if order["do"] == "behave":
             for name in named:
                 await self._endpoints[name].behave(Behaviour(**order["behaviour"]))
+        elif order["do"] == "install":
+            for name in named:
+                self._endpoints[name].member.install(order["seconds"])
         elif order["do"] == "reset":
             for name in named:
                 self._endpoints[name].member.reset()

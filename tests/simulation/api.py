@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.sandbox.kubeapi import MERGE_PATCH, Object
 from tests.simulation.http import Answer, Request, Target, Watch
+from tests.simulation.installer import CONFIGURATIONS
 from tests.simulation.store import Collection, Event, Key, Store, Stored, key
 
 _METADATA_ONLY = "as=PartialObjectMetadataList"
@@ -43,15 +44,17 @@ class Refusal(Exception):
 class Api:
     """Reads and writes of one member's objects."""
 
-    def __init__(self, store: Store, written: Written) -> None:
+    def __init__(self, store: Store, written: Written, installs: bool = False) -> None:
         """Serve a store.
 
         Args:
             store: the objects.
             written: told of each object that was written.
+            installs: whether somebody plays what follows from writing a ClusterConfiguration.
         """
         self._store = store
         self._written = written
+        self._installs = installs
 
     def answer(self, request: Request) -> Answer | Watch:
         """Answer a request of somebody who may do everything."""
@@ -220,7 +223,7 @@ class Api:
         return Answer.json({**success, "details": {**_details(target, target.name), "uid": uid}})
 
     def _check_writable(self, request: Request, target: Target, collection: Collection) -> None:
-        starts_a_run = target.resource == "clusterconfigurations"
+        starts_a_run = target.resource == CONFIGURATIONS and not self._installs
         if starts_a_run or not (collection.custom or target.resource in _WRITABLE.get(target.base, ())):
             raise Refusal(Answer.not_simulated(request, "what follows from writing this kind"))
         if "dryRun" in request.query:

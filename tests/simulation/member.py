@@ -10,6 +10,7 @@ from tests.sandbox.kubeapi import Object
 from tests.sandbox.standin.runtime import CONFIG_MAP
 from tests.simulation.api import Api
 from tests.simulation.http import Answer, Request, Watch
+from tests.simulation.installer import Installer
 from tests.simulation.kubesphere import KsApiserver, Later, Tokens, service_proxy
 from tests.simulation.store import Collection, Seed, Store, Stored
 
@@ -57,21 +58,30 @@ class Member:
         """
         self.identity = identity
         self._seed, self._later, self._authority = seed, later, identity.authority
+        self._installing = 0.0
         self.reset()
 
     def reset(self) -> None:
         """Begin anew: nothing that was written since the beginning is there any more."""
         self.store = Store(self._seed)
         self._tokens = Tokens(self.store, self._authority, self._later)
-        self._api = Api(self.store, self._written)
+        self._installer = Installer(self.store, self._later, self._installing)
+        self._api = Api(self.store, self._written, self._installer.duration > 0)
         self._ks_apiserver = KsApiserver(self.store, self._api)
         self._give_identity()
+
+    def install(self, seconds: float) -> None:
+        """Begin anew, with a ks-installer whose runs take so long."""
+        self._installing = seconds
+        self.reset()
 
     def answer(self, request: Request) -> Answer | Watch:
         """Answer a request."""
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
+        if (log := self._installer.answer(request)) is not None:
+            return log
         proxied = service_proxy(request)
         return self._ks_apiserver.answer(request, proxied) if proxied else self._api.answer(request)
 
@@ -88,6 +98,7 @@ class Member:
 
     def _written(self, collection: Collection, stored: Stored) -> None:
         self._tokens.written(collection, stored)
+        self._installer.written(collection, stored)
         if (collection.path, stored.metadata.get("namespace", ""), stored.metadata["name"]) == _CONFIG:
             self._ks_apiserver.reload()
 

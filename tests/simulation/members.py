@@ -160,6 +160,10 @@ class Members:
         """Change how the network of some members is, or of all where none is named."""
         self._order(do="behave", members=names, behaviour=asdict(behaviour))
 
+    def install(self, seconds: float, *names: str) -> None:
+        """Reset members, and let a changed ClusterConfiguration take so long from now on; 0: it cannot be changed."""
+        self._order(do="install", members=names, seconds=seconds)
+
     def reset(self, *names: str) -> None:
         """Let members forget all that was written there."""
         self._order(do="reset", members=names)

@@ -57,6 +57,7 @@ def snapshot() -> Snapshot:
             "secrets": ("Secret", True),
             "serviceaccounts": ("ServiceAccount", True),
             "pods": ("Pod", True),
+            "pods/log": ("Pod", True),
             "services": ("Service", True),
             "services/proxy": ("ServiceProxyOptions", True),
         },
@@ -72,7 +73,10 @@ def snapshot() -> Snapshot:
         ],
         USERS: [named("admin")],
         CONFIGURATIONS: [named("ks-installer", "kubesphere-system", status={"core": {"version": "v3.4.1"}})],
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions": [named("users.iam.kubesphere.io")],
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions": [
+            named("users.iam.kubesphere.io"),
+            named("clusterconfigurations.installer.kubesphere.io"),
+        ],
     }
     served = {
         base: {name: {"kind": kind, "namespaced": spaced} for name, (kind, spaced) in found.items()}
@@ -248,6 +252,26 @@ def ask(api: KubeApi, path: str, headers: dict[str, str]) -> tuple[int, Any]:
         return answer.status, json.loads(answer.read())
     finally:
         connection.close()
+
+
+def test_installer_takes_its_time_over_a_change(members: Members, one: KubeApi) -> None:
+    path = f"{CONFIGURATIONS.replace('/cluster', '/namespaces/kubesphere-system/cluster')}/ks-installer"
+    change = {"spec": {"events": {"enabled": True}}}
+    refused(501, one.patch, path, change)
+    log = f"{SYSTEM}/pods/ks-installer-0/log"
+    members.install(0.6, "one")
+    refused(501, one.get, log)
+    one.patch(path, change)
+    assert "PLAY" in one.get(log)["text"]
+    assert "Welcome" not in one.get(log)["text"]
+    time.sleep(0.4)
+    assert one.get(path)["status"]["core"]["enabledTime"]
+    assert "Welcome" not in one.get(log)["text"]
+    time.sleep(0.4)
+    assert "Welcome to KubeSphere!" in one.get(log)["text"]
+    one.patch(path, change)  # nothing new: no run
+    assert "Welcome" in one.get(log)["text"]
+    members.install(0)
 
 
 def test_faults(members: Members, one: KubeApi) -> None:
