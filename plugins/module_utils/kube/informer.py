@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import threading
 import time
 from collections import defaultdict
@@ -54,7 +55,8 @@ class Informer:
         self._lock = threading.Lock()
         self._objects: dict[str, Object] = {}
         self._versions: dict[str, int] = {}
-        self._doubted: set[str] = set()
+        self._doubted: dict[str, int] = {}  # which doubt it is, so that an answer from before it does not end it
+        self._doubts = itertools.count()
         self._watchers: dict[str, list[SimpleQueue[_Event]]] = defaultdict(list)
         self._version = 0  # to watch from; 0 takes a list first
         self._hang_up: Callable[[], None] = _nothing
@@ -85,10 +87,9 @@ class Informer:
             KubeError: it could not be read.
         """
         with self._lock:
-            believed = self.current and name not in self._doubted
-            found = self._objects.get(name)
-        if not believed:
-            return self._looked_up(name, live)
+            found, doubt = self._objects.get(name), self._doubted.get(name)
+        if doubt is not None or not self.current:
+            return self._looked_up(name, doubt, live)
         if found is None:
             raise NotFound(f"There is no {self._kind.title(name)}", self._session.cluster, status=404)
         return copy.deepcopy(found)
@@ -132,20 +133,24 @@ class Informer:
     def doubt(self, name: str) -> None:
         """A write has failed, or deleted the object: look it up before it is believed again."""
         with self._lock:
-            self._doubted.add(name)
+            self._doubted[name] = next(self._doubts)
 
-    def _looked_up(self, name: str, live: Callable[[], Object]) -> Object:
+    def _looked_up(self, name: str, doubt: int | None, live: Callable[[], Object]) -> Object:
         try:
             found = live()
         except NotFound:
             with self._lock:
                 if name not in self._objects:  # else the watch has not come as far
-                    self._doubted.discard(name)
+                    self._settle(name, doubt)
             raise
         with self._lock:
             self._heard(found)
-            self._doubted.discard(name)
+            self._settle(name, doubt)
         return found
+
+    def _settle(self, name: str, doubt: int | None) -> None:
+        if self._doubted.get(name) == doubt:
+            self._doubted.pop(name, None)
 
     # Following; the lock is held wherever objects are changed
 

@@ -194,6 +194,32 @@ class TestOwnWrites:
             one.create(item(NAMESPACE, "c"))
         assert one.find(NAMESPACE, "c") is not None
 
+    def test_an_answer_from_before_a_conflict_does_not_settle_it(self, base: Session, world: Collection) -> None:
+        one, other = base.sibling(), base.sibling()
+        seen = one.get(NAMESPACE, "a")
+        assert base.reads
+        base.reads.doubt(NAMESPACE, "a", None)
+        answered, changed = threading.Event(), threading.Event()
+
+        def slow(request: Request) -> Reply | None:
+            if request.method != "GET" or answered.is_set() or request.path != f"{ALL}/a":
+                return None
+            answer = Reply(200, world.objects["a"])
+            answered.set()
+            changed.wait(5)
+            return answer
+
+        world.refused = slow
+        reading = threading.Thread(target=other.get, args=(NAMESPACE, "a"))
+        reading.start()
+        answered.wait(5)
+        world.put("a", **labelled("theirs"))
+        base.reads.doubt(NAMESPACE, "a", None)  # as a conflict does
+        changed.set()
+        reading.join()
+        assert label(one) == "theirs"
+        assert seen != one.get(NAMESPACE, "a")
+
     def test_a_plan_goes_first_and_is_nobody_else_s(self, server: Server, world: Collection) -> None:
         base = Session(Connection(server=server.url), "one", planning=True)
         base.reads = Reads(base, followed=[NAMESPACE])
