@@ -18,7 +18,7 @@ _REGISTERED = {
     "preflight": "preflight_fleet",
     "install": "install_fleet",
     "wait": "install_waited",
-    "proxy": "proxy_found",
+    "proxy": "proxy_fleet",
     "import": "import_fleet",
     "renew": "renew_fleet",
     "unbind": "unbind_fleet",
@@ -69,9 +69,7 @@ def _phases(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> 
         for phase in missing:
             registered = variables.get(_REGISTERED[phase])
             if isinstance(registered, Mapping):
-                # The proxy address concerns the host alone, and is asked for by an ordinary task.
-                own = {} if registered.get("skipped") or phase != "proxy" else {name: registered}
-                phases[phase].update(registered.get("clusters") or own)
+                phases[phase].update(registered.get("clusters") or {})
     return {phase: results for phase, results in phases.items() if results}
 
 

@@ -115,7 +115,7 @@ def _variable_problems(root: Path) -> Iterator[str]:
 
 
 def _read_in_tasks(role: str, root: Path) -> set[str]:
-    """Names with our prefix in the expressions of a role's tasks, in its own variables, and in the roles that it imports.
+    """Names with our prefix in the expressions of a role's tasks, in its variables, and in the roles that it imports.
 
     Keys are arguments of modules and no variables.
     """

@@ -73,12 +73,9 @@ def test_members_that_go_each_for_themselves() -> None:
 
 
 def test_host_and_proxy_address() -> None:
-    proxy = {"changed": False, "address": "http://192.0.2.1:8080"}
-    hostvars = {"host": {"install_fleet": batch("host"), "proxy_found": {**proxy, "warnings": ["not reached"]}}}
-    found = told(hostvars)
-    assert found["warnings"] == {"host": ["not reached"]}
-    skipped = told({"host": {"proxy_found": {**proxy, "skipped": True, "warnings": ["not reached"]}}})
-    assert skipped["warnings"] == {}
+    proxy = {"host": {"changed": False, "address": "http://192.0.2.1:8080", "warnings": ["not reached"]}}
+    hostvars = {"host": {"install_fleet": batch("host"), "proxy_fleet": {"clusters": proxy}}}
+    assert told(hostvars)["warnings"] == {"host": ["not reached"]}
 
 
 def test_what_is_missed() -> None:
