@@ -59,8 +59,12 @@ def test_no_more_than_may_are_in_flight() -> None:
 def test_work_begins_before_all_calls_are_made() -> None:
     begun = threading.Event()
 
+    def begin() -> Outcome:
+        begun.set()
+        return {}
+
     def calls() -> Any:
-        yield "a", lambda: begun.set() or {}
+        yield "a", begin
         assert begun.wait(10)
         yield "b", dict
 
