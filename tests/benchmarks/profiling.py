@@ -7,18 +7,21 @@ import pstats
 import shutil
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.figures import percentile
 from tests.benchmarks.fleet import CONNECTIONS, DIRECT, Fleet, RealFleet
+from tests.benchmarks.simulated import Simulated
 from tests.benchmarks.text import Row, aligned
 from tests.benchmarks.tools import Ours
 from tests.check.command import tool
 from tests.prepare import ROOT
 from tests.sandbox import audit
 from tests.sandbox.sandbox import Sandbox, names_for
+from tests.simulation.fleet import SimulatedFleet
 
 _PROFILER = Path(__file__).with_name("profiler.py")
 _LINES = 25
@@ -50,7 +53,7 @@ class _Profiled(Ours):
     """The collection's playbook, under the profiler."""
 
     def __init__(self, playbook: str, profiles: Path) -> None:
-        super().__init__(playbook)
+        super().__init__(playbook, forks=10)
         self._profiles = profiles
 
     def command(self, fleet: Fleet) -> list[str | Path]:
@@ -101,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.profiling", description="Profile a playbook.")
     parser.add_argument("playbook", nargs="?", default="site", help="playbook of the collection (default: %(default)s)")
     parser.add_argument("--members", type=int, default=10, help="number of real members (default: %(default)s)")
+    parser.add_argument("--simulated", type=int, default=0, help="number of simulated members in place of real ones")
     parser.add_argument("--connection", choices=CONNECTIONS, default=DIRECT)
     parser.add_argument("--first", action="store_true", help="the members are not imported before; else they are")
     parser.add_argument("--sort", choices=("tottime", "cumtime"), default="tottime", help="order of the functions")
@@ -113,18 +117,28 @@ def _say(text: str) -> None:
     print(f"profile: {text}", file=sys.stderr, flush=True)
 
 
-def _profile(options: argparse.Namespace) -> None:
+@contextmanager
+def _fleet(options: argparse.Namespace) -> Iterator[Fleet]:
+    if options.simulated:
+        with SimulatedFleet(options.state / "simulated", options.simulated, _say) as simulated:
+            yield Simulated(simulated)
+        return
     with Sandbox(options.state, names_for(options.members), say=_say) as sandbox:
-        fleet = RealFleet(sandbox, options.state / "tools", options.connection)
+        yield RealFleet(sandbox, options.state / "tools", options.connection)
+
+
+def _profile(options: argparse.Namespace) -> None:
+    with _fleet(options) as fleet:
         bench = Bench(options.state / "tools", _say)
-        bench.measure(fleet, Ours("site"), "to warm up")
+        bench.measure(fleet, Ours("site", forks=10), "to warm up")
         if options.first:
             fleet.reset()
         marks = fleet.marks()
         bench.measure(fleet, _Profiled(options.playbook, options.profiles), "profiled")
-        for title, events in (("the host", fleet.host_events(marks)), ("all members", fleet.member_events(marks))):
-            print(f"== requests to {title}\n{render_requests(events)}\n")
-        shutil.rmtree(options.state / "tools")
+        print(f"== requests to the host\n{render_requests(fleet.host_events(marks))}\n")
+        if not fleet.simulated:
+            print(f"== requests to all members\n{render_requests(fleet.member_events(marks))}\n")
+    shutil.rmtree(options.state / "tools", ignore_errors=True)
 
 
 def _read(files: list[Path]) -> pstats.Stats | None:
