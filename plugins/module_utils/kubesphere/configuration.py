@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from ..kube.merge import is_list, merge, merge_patch, plain_copy, same
@@ -74,12 +75,20 @@ def default_spec(release: Release) -> dict[str, Any]:
     Returns:
         A new mapping.
     """
+    if release.tag not in SPECS:
+        raise ConfigurationError("", f"KubeSphere {release.tag} is not installed by a ClusterConfiguration.")
+    copy: dict[str, Any] = plain_copy(_shipped_spec(release.tag))
+    return copy
+
+
+@cache  # a fleet asks for the same one again and again
+def _shipped_spec(release: str) -> dict[str, Any]:
     spec: dict[str, Any] = {}
     for tag, changes in SPECS.items():
         spec = merge_patch(spec, changes)
-        if tag == release.tag:
-            return spec
-    raise ConfigurationError("", f"KubeSphere {release.tag} is not installed by a ClusterConfiguration.")
+        if tag == release:
+            break
+    return spec
 
 
 def cluster_configuration(
