@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -13,6 +13,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils.kube.merge import plain_copy
 from ..module_utils.kubesphere import address, drift, preflight, table, unbind_batch, upgrade
+from ..plugin_utils.registered import Outcomes, outcomes
 
 DRIFT = ("install_fleet", "proxy_fleet", "import_fleet")
 UPGRADE = ("install_fleet", "install_waited", "proxy_fleet", "import_fleet")
@@ -31,7 +32,7 @@ def fleet_problems(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[st
         hostvars: variables by inventory name, ``preflight_fleet`` among them.
         names: inventory names of the clusters.
     """
-    return _fact(preflight.all_problems(_outcomes(hostvars, names, "preflight_fleet")))
+    return _fact(preflight.all_problems(_looked_at(hostvars, names)))
 
 
 def judged(
@@ -45,7 +46,7 @@ def judged(
         problems: as fleet_problems gives them.
     """
     clusters = {}
-    for name, outcome in _outcomes(hostvars, names, "preflight_fleet").items():
+    for name, outcome in _looked_at(hostvars, names).items():
         told = {"failed": True, "msg": f"Nothing was written. {problem_list(problems, name)}"}
         clusters[name] = {**outcome, **told} if name in problems else outcome
     return _fact({"changed": False, "clusters": clusters, "failed_clusters": list(problems)})
@@ -155,31 +156,19 @@ def upgrade_outcomes(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[
         hostvars: variables by inventory name; what the role upgrade has registered is among them.
         names: inventory names of the clusters.
     """
-    return {name: upgrade.outcome_of(outcomes) for name, outcomes in _phases(hostvars, names, UPGRADE).items()}
+    return {name: upgrade.outcome_of(each) for name, each in _phases(hostvars, names, UPGRADE).items()}
+
+
+def _looked_at(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> Outcomes:
+    return outcomes(hostvars, names, ["preflight_fleet"])["preflight_fleet"]
 
 
 def _phases(
     hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str], registers: Sequence[str]
 ) -> dict[str, list[Mapping[str, Any]]]:
     """What happened to each cluster, in the order of the phases."""
-    phases = [_outcomes(hostvars, names, register) for register in registers]
+    phases = outcomes(hostvars, names, registers).values()
     return {name: [phase[name] for phase in phases if name in phase] for name in names}
-
-
-def _outcomes(hostvars: Any, names: Iterable[str], register: str) -> dict[str, Mapping[str, Any]]:
-    """What the module fleet has registered, of all batches and clusters together.
-
-    Args:
-        hostvars: variables by inventory name.
-        names: inventory names of the clusters.
-        register: name of the variable.
-    """
-    found: dict[str, Mapping[str, Any]] = {}
-    read = getattr(hostvars, "raw_get", None) or hostvars.get  # raw: nothing there is a template
-    for name in names:
-        if name not in found:  # all clusters of a batch have the same
-            found |= (read(name).get(register) or {}).get("clusters", {})
-    return found
 
 
 def _cluster_name(member: str, hostvars: Mapping[str, Mapping[str, Any]]) -> str:

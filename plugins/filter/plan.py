@@ -13,6 +13,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ..module_utils.kube.merge import plain_copy
 from ..module_utils.kube.secret import visible
 from ..module_utils.kubesphere import durations, plan
+from ..plugin_utils.registered import outcomes
 
 _REGISTERED = {
     "preflight": "preflight_fleet",
@@ -37,7 +38,8 @@ def fleet_run(
         members: inventory names of the members.
         planned: whether it ran in check mode; if not, ``durations`` are told, too, see durations.of.
     """
-    phases = _phases(hostvars, [host, *members])
+    registered = outcomes(hostvars, [host, *members], list(_REGISTERED.values()))
+    phases = {phase: registered[register] for phase, register in _REGISTERED.items() if registered[register]}
     found = plan.of(phases, _clusters(hostvars, host, members, phases))
     told = {"planned": planned, "summary": plan.summary(found, planned), **found}
     if not planned:
@@ -54,23 +56,6 @@ def fleet_run_lines(told: Mapping[str, Any]) -> list[str]:
     """What fleet_run tells, for people, without control characters."""
     table = durations.lines(told["durations"]) if told.get("durations") else []
     return [visible(line) for line in [*table, *([""] if table else []), *plan.lines(told, told["planned"])]]
-
-
-def _phases(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """What the phases returned, by phase and inventory name.
-
-    A cluster's variable has the results of its whole batch. To read one costs more the more there is in it; so each is
-    read once, from the first cluster of its batch.
-    """
-    phases: dict[str, dict[str, Any]] = {phase: {} for phase in _REGISTERED}
-    for name in names:
-        missing = [phase for phase, results in phases.items() if name not in results]
-        variables = hostvars[name] if missing else {}
-        for phase in missing:
-            registered = variables.get(_REGISTERED[phase])
-            if isinstance(registered, Mapping):
-                phases[phase].update(registered.get("clusters") or {})
-    return {phase: results for phase, results in phases.items() if results}
 
 
 def _clusters(

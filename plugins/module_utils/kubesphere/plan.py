@@ -60,7 +60,7 @@ def of(phases: Phases, clusters: Iterable[str]) -> Data:
         in any of these, in order, and ``counts`` the numbers of clusters for each of WORDS, ``unchanged``, ``problems``
         and ``not_begun``; whoever has problems counts there only.
     """
-    looked_at = preflight.all_problems(phases.get(LOOKED) or {})
+    looked_at = preflight.all_problems({name: _seen(each) for name, each in (phases.get(LOOKED) or {}).items()})
     parts = ("changes", "problems", "warnings", "unknown")
     found: Data = {"clusters": [], **{part: {} for part in parts}, "not_begun": []}
     counts: Counter[str] = Counter()
@@ -124,9 +124,9 @@ def lines(found: Mapping[str, Any], planned: bool) -> list[str]:
 
 def _one(name: str, phases: Phases, problems: Sequence[str]) -> Data:
     told: Data = {"changes": [], "problems": list(problems), "warnings": [], "unknown": []}
-    for results in phases.values():
+    for phase, results in phases.items():
         result = results.get(name) or {}
-        if result.get("failed"):
+        if result.get("failed") and phase != LOOKED:
             told["problems"].append(str(result.get("msg") or "no reason given"))
         told["changes"] += _step(result)
         told["unknown"] += result.get("unknown") or []
@@ -135,6 +135,11 @@ def _one(name: str, phases: Phases, problems: Sequence[str]) -> Data:
         told[part] = [str(each) for each in dict.fromkeys(told[part])]  # the same warning may come with each phase
     told["warnings"] = [each for each in told["warnings"] if each not in told["unknown"]]
     return told
+
+
+def _seen(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A look at a cluster without the verdict, which repeats the problems."""
+    return {key: value for key, value in result.items() if key != "failed" or "cluster" not in result}
 
 
 def _counted(told: Data, begun: bool) -> set[str]:
@@ -154,12 +159,12 @@ def _step(result: Mapping[str, Any]) -> list[Data]:
 
 
 def _what(result: Mapping[str, Any]) -> str:
-    """What a step is, by which module it is the result of, and by the one object that decides it."""
+    """What a step is, by the module that took it, and by the one object that decides it."""
     if result.get("upgraded_from"):
         return "upgrade"
     if "member_cleaned" in result:
         return "unbind"
-    if "cluster_role" in result or "published" in result:  # cluster_configuration, or proxy_address
+    if result.get("module") != "member":
         made = any(header.startswith("ClusterConfiguration ") and not before for header, before, _ in _diffs(result))
         return "install" if made else "configure"
     for header, before, after in _diffs(result):

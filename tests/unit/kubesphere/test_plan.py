@@ -21,12 +21,15 @@ RUNS = json.loads(Path(__file__).with_name("runs.json").read_text())
 
 FLEET = ["host", "member-1"]
 
+CONFIGURATION = "ClusterConfiguration kubesphere-system/ks-installer on a"
+
 
 def written(verb: str, title: str, reason: str, before: Any = None, after: Any = None) -> dict[str, Any]:
     """A result with one write."""
     before, after = before or {}, after if after is not None else {"kind": title}
     diff = {"before_header": title, "after_header": title, "before": before, "after": after}
-    return {"changed": True, "actions": [f"{verb} {title}: {reason}"], "diff": [diff]}
+    module = "member" if title != CONFIGURATION else "cluster_configuration"
+    return {"changed": True, "module": module, "actions": [f"{verb} {title}: {reason}"], "diff": [diff]}
 
 
 def imported(name: str) -> dict[str, Any]:
@@ -97,17 +100,16 @@ def test_a_run_without_changes() -> None:
 # What a step is
 
 
-CONFIGURATION = "ClusterConfiguration kubesphere-system/ks-installer on a"
 CHANGED = written("patch", CONFIGURATION, "change devops.enabled", {"spec": {}}, {"spec": {"devops": {}}})
 
 
 @pytest.mark.parametrize(
     ("result", "called"),
     [
-        ({**written("create", CONFIGURATION, "install v3.4.1"), "cluster_role": "member"}, "install"),
-        ({**CHANGED, "cluster_role": "member", "upgraded_from": None}, "configure"),
-        ({**CHANGED, "cluster_role": "member", "upgraded_from": "v3.3.2"}, "upgrade"),
-        ({**CHANGED, "published": True}, "configure"),
+        ({**written("create", CONFIGURATION, "install v3.4.1")}, "install"),
+        ({**CHANGED, "upgraded_from": None}, "configure"),
+        ({**CHANGED, "upgraded_from": "v3.3.2"}, "upgrade"),
+        ({**CHANGED, "module": "proxy_address"}, "configure"),
         (imported("a"), "import"),
         (
             written("patch", "Cluster a on host", "-", connected(type="direct"), connected(type="proxy")),
@@ -136,7 +138,7 @@ def test_steps_have_names(result: dict[str, Any], called: str) -> None:
 def test_whoever_has_problems_counts_there_only() -> None:
     phases: dict[str, dict[str, dict[str, Any]]] = {
         "preflight": {"a": {"problems": ["no StorageClass"]}, "b": {"problems": []}, "c": {"problems": []}},
-        "install": {"b": {**CHANGED, "cluster_role": "member"}, "c": {"changed": False}},
+        "install": {"b": CHANGED, "c": {"changed": False}},
         "import": {"b": {"failed": True, "msg": "its jwtSecret differs"}, "c": {"changed": False}},
     }
     found = of(phases, ["a", "b", "c"])
@@ -153,6 +155,14 @@ def test_problems_between_clusters_are_told() -> None:
     same = {"name": "x", "cluster_role": "member", "uid": "1"}
     found = of({"preflight": {name: {"cluster": {**same, "name": name}, "problems": []} for name in "ab"}}, "ab")
     assert all("same cluster" in found["problems"][name][0] for name in "ab")
+
+
+def test_the_verdict_of_the_preflight_does_not_repeat_its_problems() -> None:
+    seen = {"cluster": {"name": "a"}, "problems": ["no StorageClass"]}
+    judged = {**seen, "failed": True, "msg": "Nothing was written. 1 problem found:\n- a: no StorageClass"}
+    refused = {"failed": True, "msg": "kubesphere_release is none"}
+    found = of({"preflight": {"a": judged, "b": refused}}, "ab")
+    assert found["problems"] == {"a": ["no StorageClass"], "b": ["kubesphere_release is none"]}
 
 
 def test_clusters_of_later_waves_were_not_begun() -> None:
@@ -215,7 +225,7 @@ def test_nobody_is_lost(kinds: list[str]) -> None:
         "unchanged": lambda _: {"changed": False},
         "import": imported,
         "fail": lambda _: {"failed": True, "msg": "down"},
-        "configure": lambda _: {**CHANGED, "published": True},
+        "configure": lambda _: CHANGED,
     }
     results = {name: made[kind](name) for name, kind in zip(names, kinds) if kind != "missing"}
     found = of({"preflight": {name: {} for name in names}, "import": results}, names)

@@ -45,7 +45,8 @@ class Variables(Mapping[str, Any]):
 def imported(name: str) -> dict[str, Any]:
     header = f"Cluster {name} on host"
     diff = {"before_header": header, "after_header": header, "before": {}, "after": {"kind": "Cluster"}}
-    return {"changed": True, "actions": [f"create {header}: import it"], "diff": [diff], "seconds": 2.0}
+    actions = [f"create {header}: import it"]
+    return {"changed": True, "module": "member", "actions": actions, "diff": [diff], "seconds": 2.0}
 
 
 def batch(*names: str) -> dict[str, Any]:
@@ -67,15 +68,23 @@ def test_each_batch_is_read_once() -> None:
 
 
 def test_members_that_go_each_for_themselves() -> None:
-    found = told({name: {"import_fleet": batch(name)} for name in ("a", "b")})
+    """Then the difference is the task's own."""
+
+    def alone(name: str) -> dict[str, Any]:
+        outcome = imported(name)
+        return {**outcome, "clusters": {name: {key: value for key, value in outcome.items() if key != "diff"}}}
+
+    found = told({name: {"import_fleet": alone(name)} for name in ("a", "b")})
     assert found["summary"] == "Done: 2 imported."
     assert found["durations"]["clusters"] == {name: {"import": 2.0, "join": 2.0} for name in ("a", "b")}
 
 
-def test_host_and_proxy_address() -> None:
-    proxy = {"host": {"changed": False, "address": "http://192.0.2.1:8080", "warnings": ["not reached"]}}
-    hostvars = {"host": {"install_fleet": batch("host"), "proxy_fleet": {"clusters": proxy}}}
-    assert told(hostvars)["warnings"] == {"host": ["not reached"]}
+def test_phases_of_other_batches() -> None:
+    looked = {"clusters": {name: {"problems": []} for name in ("host", "a")}}
+    proxy = {"clusters": {"host": {"changed": False, "warnings": ["not reached"]}}}
+    hostvars = {"host": {"preflight_fleet": looked, "proxy_fleet": proxy}, "a": {"preflight_fleet": looked}}
+    found = told(hostvars)
+    assert (found["warnings"], found["not_begun"]) == ({"host": ["not reached"]}, ["a"])
 
 
 def test_what_is_missed() -> None:

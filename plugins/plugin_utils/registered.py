@@ -1,0 +1,36 @@
+# Copyright (c) 2026, kubesphere.multicluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module fleet has left with the clusters of all batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+Outcomes = Mapping[str, Mapping[str, Any]]
+
+
+def outcomes(hostvars: Any, names: Iterable[str], registers: Sequence[str]) -> dict[str, Outcomes]:
+    """Outcomes by variable and inventory name, of those clusters that have any.
+
+    Args:
+        hostvars: variables by inventory name.
+        names: inventory names of the clusters.
+        registers: names of the variables.
+    """
+    found: dict[str, dict[str, Mapping[str, Any]]] = {register: {} for register in registers}
+    read = getattr(hostvars, "raw_get", None) or hostvars.get  # raw: nothing there is a template
+    for name in names:
+        missing = [register for register in registers if name not in found[register]]  # all of a batch have the same
+        variables = read(name) if missing and name in hostvars else {}
+        for register in missing:
+            found[register] |= _clusters(name, variables.get(register) or {})
+    return dict(found)
+
+
+def _clusters(name: str, registered: Mapping[str, Any]) -> Outcomes:
+    clusters: Outcomes = registered.get("clusters") or {}
+    if name in clusters and "diff" in registered:  # of a task for one cluster, which has shown it as its own
+        return {name: {**clusters[name], "diff": registered["diff"]}}
+    return clusters
