@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils.goals import cluster_configuration, cluster_info, member, proxy_address
-from ..module_utils.goals.fan_out import Call, Outcome, fan_out, summary
+from ..module_utils.goals.fan_out import Call, Outcome, fan_out, summary, timed
 from ..module_utils.goals.goal import Goal
 from ..module_utils.goals.shared import Shared
 from ..plugin_utils.goal_action import GoalAction
@@ -73,7 +73,7 @@ class ActionModule(GoalAction):
             return {"changed": False, "skipped": True, **_result({})}
         problem = _problem_of_variables(asked["variables"], hosts, variables)
         arguments = hosts.templated(merged(variables, asked["arguments"]), variables)
-        outcome = problem or self._run(GOALS[asked["module"]], arguments, variables)
+        outcome = problem or timed(lambda: self._run(GOALS[asked["module"]], arguments, variables))
         # Its own diff is the task's.
         kept = {key: value for key, value in outcome.items() if key != "diff"}
         return {**_result({name: {**kept, "phase": asked["phase"], "module": asked["module"]}}), **outcome}

@@ -29,12 +29,13 @@ def fan_out(calls: Iterable[tuple[str, Call]], in_flight: int, done: Callable[[s
     with ThreadPoolExecutor(max(1, in_flight), thread_name_prefix="fan-out") as pool:
         futures: dict[Future[Outcome], str] = {}
         for name, call in calls:
-            futures[pool.submit(_timed, call)] = name
+            futures[pool.submit(timed, call)] = name
         for future in as_completed(futures):
             done(futures[future], future.result())
 
 
-def _timed(call: Call) -> Outcome:
+def timed(call: Call) -> Outcome:
+    """The outcome of a call, with its ``seconds``."""
     started = time.monotonic()
     outcome = call()
     return {**outcome, "seconds": round(time.monotonic() - started, 3)}

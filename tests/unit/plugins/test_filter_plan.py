@@ -80,7 +80,7 @@ def test_members_that_go_each_for_themselves() -> None:
 
 
 def test_phases_of_other_batches() -> None:
-    looked = {"clusters": {name: {"problems": []} for name in ("host", "a")}}
+    looked: dict[str, Any] = {"clusters": {name: {"problems": []} for name in ("host", "a")}}
     proxy = {"clusters": {"host": {"changed": False, "warnings": ["not reached"]}}}
     hostvars = {"host": {"preflight_fleet": looked, "proxy_fleet": proxy}, "a": {"preflight_fleet": looked}}
     found = told(hostvars)
