@@ -165,7 +165,7 @@ def _what(result: Mapping[str, Any]) -> str:
     if "member_cleaned" in result:
         return "unbind"
     if result.get("module") != "member":
-        made = any(header.startswith("ClusterConfiguration ") and not before for header, before, _ in _diffs(result))
+        made = any(header.startswith("ClusterConfiguration ") and not before for header, before, _after in _diffs(result))
         return "install" if made else "configure"
     for header, before, after in _diffs(result):
         if header.startswith("Cluster "):

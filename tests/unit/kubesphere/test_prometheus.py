@@ -84,25 +84,25 @@ def test_what_a_run_took() -> None:
 
 
 def test_what_nobody_got_through_has_no_quantiles() -> None:
-    samples, _ = read(render(durations.of({"import": {"a": {"seconds": 1, "failed": True}}}, []), COUNTS, 1.0))
+    samples, _types = read(render(durations.of({"import": {"a": {"seconds": 1, "failed": True}}}, []), COUNTS, 1.0))
     assert samples[of("phase_seconds_count", phase="import")] == 0
-    assert not [name for name, _ in samples if name in ("phase_seconds", "phase_max_seconds")]
+    assert not [name for name, _labels in samples if name in ("phase_seconds", "phase_max_seconds")]
 
 
 def test_a_run_that_took_nothing() -> None:
-    samples, _ = read(render(durations.of({}, []), {}, 1.0))
+    samples, _types = read(render(durations.of({}, []), {}, 1.0))
     assert samples == {of("run_timestamp_seconds"): 1.0}
 
 
 @pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "a\\n", "ä", "{}=,"])
 def test_names_are_escaped(name: str) -> None:
-    samples, _ = read(render(durations.of({"import": {name: {"seconds": 1}}}, []), {}, 1.0))
+    samples, _types = read(render(durations.of({"import": {name: {"seconds": 1}}}, []), {}, 1.0))
     assert of("cluster_phase_seconds", cluster=name, phase="import") in samples
 
 
 @given(st.dictionaries(st.text(), st.floats(0, 1e9), max_size=5))
 def test_any_name_comes_back(seconds: dict[str, float]) -> None:
     found = durations.of({"import": {name: {"seconds": value} for name, value in seconds.items()}}, [])
-    samples, _ = read(render(found, {}, 1.0))
+    samples, _types = read(render(found, {}, 1.0))
     expected = {of("cluster_phase_seconds", cluster=name, phase="import") for name in seconds}
     assert expected == {series for series in samples if series[0] == "cluster_phase_seconds"}
