@@ -165,8 +165,8 @@ def _what(result: Mapping[str, Any]) -> str:
     if "member_cleaned" in result:
         return "unbind"
     if result.get("module") != "member":
-        made = any(header.startswith("ClusterConfiguration ") and not before for header, before, _after in _diffs(result))
-        return "install" if made else "configure"
+        made = [header for header, before, _after in _diffs(result) if not before]
+        return "install" if any(each.startswith("ClusterConfiguration ") for each in made) else "configure"
     for header, before, after in _diffs(result):
         if header.startswith("Cluster "):
             return _of_cluster(before, after)
