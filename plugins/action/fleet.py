@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from ..module_utils.goals.shared import Shared
 from ..plugin_utils.goal_action import GoalAction
 from ..plugin_utils.host_variables import HostVariables, Variables, merged
 from ..plugin_utils.local_goal import COLLECTION, LocalGoal, show
+from ..plugin_utils.variable_checks import VariableChecks
 
 GOALS: dict[str, Goal] = {
     each.GOAL.name: each.GOAL for each in (cluster_configuration, cluster_info, member, proxy_address)
@@ -37,28 +38,32 @@ ARGUMENT_SPEC = {
     "writes_per_second": {"type": "float", "default": 0.0},
 }
 
+_EACH = "Take the playbook each, or the role's entry point each (tasks_from: each)."
+
 
 class ActionModule(GoalAction):
     """See the module's documentation."""
 
+    _asked: dict[str, Any]
+    _hosts: HostVariables
+    _checks: VariableChecks
+
     def run(self, tmp: None = None, task_vars: Variables | None = None) -> dict[str, Any]:  # noqa: ARG002 - Ansible's
         """Do it for every cluster of the batch; without ``run_once`` for the task's own, as its own."""
         variables = task_vars or {}
-        asked = self._asked()
-        hosts = HostVariables(self._task, self._loader, variables)
-        own = str(variables["inventory_hostname"])
+        self._asked = self._validated()
+        self._hosts = HostVariables(self._task, self._loader, variables)
+        self._checks = VariableChecks(self._asked["variables"])
         if not self._task.run_once:
-            return self._one(own, asked, hosts)
-        if hosts.runs_host_by_host:
+            return self._one(str(variables["inventory_hostname"]))
+        if self._hosts.runs_host_by_host:
             raise AnsibleActionFail(
-                "this play's strategy runs a task that is to run once for each host all the same. "
-                "Take the role's entry point each (tasks_from: each; for playbooks -e kubesphere_fan_out=false)."
+                f"this play's strategy runs a task that is to run once for each host all the same. {_EACH}"
             )
-        clusters = self._all(list(variables["ansible_play_batch"]), asked, hosts)
-        earlier = (variables.get(asked["continues"] or "") or {}).get("clusters", {})
-        return _result({**earlier, **clusters})
+        earlier = (variables.get(self._asked["continues"] or "") or {}).get("clusters", {})
+        return _result({**earlier, **self._all(list(variables["ansible_play_batch"]))})
 
-    def _asked(self) -> dict[str, Any]:
+    def _validated(self) -> dict[str, Any]:
         checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(self._task.args)
         if checked.error_messages:
             raise AnsibleActionFail(f"{COLLECTION}.fleet: {'; '.join(checked.error_messages)}")
@@ -67,78 +72,79 @@ class ActionModule(GoalAction):
 
     # One
 
-    def _one(self, name: str, asked: dict[str, Any], hosts: HostVariables) -> dict[str, Any]:
-        variables = hosts.of(name)
-        if not _takes_part(name, asked, hosts, variables):
-            return {"changed": False, "skipped": True, **_result({})}
-        problem = _problem_of_variables(asked["variables"], hosts, variables)
-        arguments = hosts.templated(merged(variables, asked["arguments"]), variables)
-        outcome = problem or timed(lambda: self._run(GOALS[asked["module"]], arguments, variables))
-        # Its own diff is the task's.
-        kept = {key: value for key, value in outcome.items() if key != "diff"}
-        return {**_result({name: {**kept, "phase": asked["phase"], "module": asked["module"]}}), **outcome}
+    def _one(self, name: str) -> dict[str, Any]:
+        variables = self._hosts.of(name)
+        if not self._takes_part(name, variables):
+            return {"skipped": True, **_result({})}
+        problem = self._checks.problem(self._hosts, variables)
+        outcome = (
+            _failed(problem)
+            if problem
+            else timed(partial(self._run, self._goal, self._arguments(variables), variables))
+        )
+        kept = {key: value for key, value in outcome.items() if key != "diff"}  # which is shown as the task's own
+        return {**_result({name: self._noted(kept)}), **outcome}
 
     # All
 
-    def _all(self, names: list[str], asked: dict[str, Any], hosts: HostVariables) -> dict[str, Outcome]:
-        bounds = [each for each in (asked["in_flight"], int(self._task.throttle or 0)) if each > 0]
+    def _all(self, names: list[str]) -> dict[str, Outcome]:
+        bounds = [each for each in (self._asked["in_flight"], int(self._task.throttle or 0)) if each > 0]
         in_flight = min([*bounds, len(names)])
         outcomes: dict[str, Outcome] = {}
 
         def done(name: str, outcome: Outcome) -> None:
-            outcomes[name] = {**outcome, "phase": asked["phase"], "module": asked["module"]}
+            outcomes[name] = self._noted(outcome)
             if outcome.get("failed") or outcome.get("changed"):
                 _tell(name, outcomes[name])
 
-        with closing(Shared(in_flight, asked["writes_per_second"] or None)) as shared:
-            fan_out(self._calls(names, asked, hosts, shared), in_flight, done)
-        if len(names) > 1:
-            show(summary(asked["phase"], outcomes.values()))
+        with closing(Shared(in_flight, self._asked["writes_per_second"] or None)) as shared:
+            fan_out(self._calls(names, shared), in_flight, done)
+        if len(outcomes) > 1:
+            show(summary(self._asked["phase"], outcomes.values()))
         return {name: outcomes[name] for name in names if name in outcomes}
 
-    def _calls(
-        self, names: list[str], asked: dict[str, Any], hosts: HostVariables, shared: Shared
-    ) -> Iterator[tuple[str, Call]]:
+    def _calls(self, names: list[str], shared: Shared) -> Iterator[tuple[str, Call]]:
         for name in names:
-            variables = hosts.of(name)
+            variables = self._hosts.of(name)
             try:
-                if _takes_part(name, asked, hosts, variables):
-                    yield name, self._call(name, asked, hosts, variables, shared)
+                if self._takes_part(name, variables):
+                    yield name, self._call(name, variables, shared)
             except AnsibleError as error:
                 yield name, partial(_failed, str(error))
 
-    def _call(
-        self, name: str, asked: dict[str, Any], hosts: HostVariables, variables: Variables, shared: Shared
-    ) -> Call:
+    def _call(self, name: str, variables: Variables, shared: Shared) -> Call:
         connection = variables.get("ansible_connection", self._connection.transport)
         if connection != "local" or any(self._task.environment or ()):
             seen = f"its connection is {connection}" if connection != "local" else "the task has an environment"
             return partial(
                 _failed,
-                f"{name}: {seen}, and what one task does for many clusters is done in this very process. "
-                "Take the role's entry point each (tasks_from: each; for playbooks -e kubesphere_fan_out=false).",
+                f"{name}: {seen}, but what one task does for many clusters is done in this process. {_EACH}",
             )
-        problem = _problem_of_variables(asked["variables"], hosts, variables)
+        problem = self._checks.problem(self._hosts, variables)
         if problem:
-            return lambda: problem
-        arguments = hosts.templated(merged(variables, asked["arguments"]), variables)
-        goal = LocalGoal(GOALS[asked["module"]], arguments, name)
+            return partial(_failed, problem)
+        goal = LocalGoal(self._goal, self._arguments(variables), name)
         return partial(goal.run, check_mode=self._task.check_mode, shared=shared)
 
+    # Both
 
-def _takes_part(name: str, asked: Mapping[str, Any], hosts: HostVariables, variables: Variables) -> bool:
-    """Whether a cluster is worked on: it is meant, and nothing has failed with it before."""
-    earlier = ((variables.get(each) or {}).get("clusters", {}).get(name, {}) for each in asked["after"])
-    if any(outcome.get("failed") for outcome in earlier):
-        return False
-    return not asked["applies"] or bool(hosts.templated({"applies": variables[asked["applies"]]}, variables)["applies"])
+    @property
+    def _goal(self) -> Goal:
+        return GOALS[self._asked["module"]]
 
+    def _arguments(self, variables: Variables) -> Variables:
+        return self._hosts.templated(merged(variables, self._asked["arguments"]), variables)
 
-def _problem_of_variables(spec: Mapping[str, Any], hosts: HostVariables, variables: Variables) -> Outcome:
-    """What the action validate_argument_spec says of a cluster's variables; empty if nothing."""
-    given = hosts.templated({name: variables[name] for name in spec if name in variables}, variables)
-    messages = ArgumentSpecValidator(dict(spec)).validate(given, validate_role_argument_spec=True).error_messages
-    return _failed("Validation of arguments failed:\n" + "\n".join(messages)) if messages else {}
+    def _takes_part(self, name: str, variables: Variables) -> bool:
+        """Whether a cluster is worked on: it is meant, and nothing has failed with it before."""
+        for register in self._asked["after"]:
+            if (variables.get(register) or {}).get("clusters", {}).get(name, {}).get("failed"):
+                return False
+        applies = self._asked["applies"]
+        return not applies or bool(self._hosts.values([applies], variables)[applies])
+
+    def _noted(self, outcome: Outcome) -> Outcome:
+        return {**outcome, "phase": self._asked["phase"], "module": self._asked["module"]}
 
 
 def _failed(message: str) -> Outcome:

@@ -9,7 +9,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.template import Templar
+
+from .template_parts import has_templates, parts
 
 Variables = dict[str, Any]
 
@@ -18,11 +21,16 @@ _PLAIN = re.compile(r"\{\{ (\w+)( \| default\(omit\))? \}\}")
 
 _NOTHING = object()
 
-_MARKS = ("{{", "{%", "{#")
+_SAME_FOR_ALL = frozenset({"groups", "hostvars"})
+"""Variables that do not change while a task runs, whichever host it is for."""
 
 
 class HostVariables:
-    """Variables and templates of the hosts of a batch, for one task that works for all of them."""
+    """Variables and templates of the hosts of a batch, for one task that works for all of them.
+
+    To evaluate a template costs a millisecond, most of it for Jinja to compile it. What a thousand clusters have in
+    common is evaluated once.
+    """
 
     def __init__(self, task: Any, loader: Any, task_vars: Variables) -> None:
         """Look at nothing yet.
@@ -38,6 +46,8 @@ class HostVariables:
         self._hosts = list(task_vars["ansible_play_hosts"])
         self._all_hosts = list(task_vars["ansible_play_hosts_all"])
         self._templar = Templar(loader=loader, variables=task_vars)
+        self._known: dict[tuple[Any, ...], Any] = {}
+        self._kept: list[Any] = []  # what is known by its id has to live as long
 
     @property
     def runs_host_by_host(self) -> bool:
@@ -58,26 +68,74 @@ class HostVariables:
     def templated(self, templates: Mapping[str, Any], variables: Variables) -> Variables:
         """Values as a task's arguments: templated by a host's variables, those that are omitted left out.
 
+        Args:
+            templates: the arguments.
+            variables: the host's; those that were evaluated on the way have their values afterwards.
+
         Raises:
             AnsibleError: one cannot be templated.
         """
         values, left = {}, {}
         for key, template in templates.items():
             plain = _PLAIN.fullmatch(template) if isinstance(template, str) else None
-            if plain and plain[1] in variables and not _has_templates(variables[plain[1]]):
-                values[key] = variables[plain[1]]
-            elif plain and plain[2] and plain[1] not in variables:
+            if plain and plain[2] and plain[1] not in variables:
                 continue
-            elif _has_templates(template):
+            self._settle_parts(template, variables, frozenset())
+            if plain and plain[1] in variables and not has_templates(variables[plain[1]]):
+                values[key] = variables[plain[1]]
+            elif has_templates(template):
                 left[key] = template
             else:
                 values[key] = template
         if left:
-            self._templar.available_variables = variables
             # Up to ansible-core 2.18 what is omitted is a text that nobody else would write.
             omit = variables.get("omit", _NOTHING)
-            values |= {key: value for key, value in self._templar.template(left).items() if value != omit}
+            values |= {key: value for key, value in self._evaluated(left, variables).items() if value != omit}
         return values
+
+    def values(self, names: Iterable[str], variables: Variables) -> Variables:
+        """Variables of a host, templated; those that it does not have are left out.
+
+        Raises:
+            AnsibleError: one cannot be templated.
+        """
+        found = {}
+        for name in names:
+            if name in variables:
+                self._settle(name, variables, frozenset())
+                value = variables[name]
+                found[name] = self._evaluated(value, variables) if has_templates(value) else value
+        return found
+
+    def _evaluated(self, value: Any, variables: Variables) -> Any:
+        self._templar.available_variables = variables
+        return self._templar.template(value)
+
+    def _settle_parts(self, template: Any, variables: Variables, under: frozenset[str]) -> None:
+        found = parts(template)
+        for name in found.names - _SAME_FOR_ALL if found else ():
+            if name in variables and name not in under:
+                self._settle(name, variables, under)
+
+    def _settle(self, name: str, variables: Variables, under: frozenset[str]) -> None:
+        """Put a variable's value in the place of its template; what cannot be had stays, for Ansible to say why."""
+        template = variables[name]
+        found = parts(template) if has_templates(template) else None
+        if found is None or not found.settled:
+            return
+        self._settle_parts(template, variables, under | {name})
+        key = (id(template), *(_identity(variables.get(each)) for each in sorted(found.names - _SAME_FOR_ALL)))
+        value = self._known.get(key, _NOTHING) if found.pure else _NOTHING
+        if value is _NOTHING:
+            try:
+                value = self._evaluated(template, variables)
+            except AnsibleError:
+                return
+            if has_templates(value) or value == variables.get("omit", _NOTHING):
+                return
+            self._known[key] = value
+            self._kept += [template, *(variables.get(each) for each in found.names)]
+        variables[name] = value
 
 
 def merged(variables: Variables, names: Iterable[str]) -> Variables:
@@ -88,14 +146,6 @@ def merged(variables: Variables, names: Iterable[str]) -> Variables:
     return found
 
 
-def _has_templates(value: Any) -> bool:
-    """Whether a value may be more than it says; what is of no plain type may, for example what a vault holds."""
-    if value is None or isinstance(value, (bool, int, float)):
-        return False
-    if isinstance(value, str):
-        return any(mark in value for mark in _MARKS)
-    if isinstance(value, Mapping):
-        return any(_has_templates(each) for pair in value.items() for each in pair)
-    if isinstance(value, (list, tuple)):
-        return any(map(_has_templates, value))
-    return True
+def _identity(value: Any) -> Any:
+    """What tells one value from another, without looking into large ones."""
+    return (type(value), value) if isinstance(value, (str, bool, int, float)) else id(value)
