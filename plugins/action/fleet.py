@@ -54,13 +54,13 @@ class ActionModule(GoalAction):
         self._asked = self._validated()
         self._hosts = HostVariables(self._task, self._loader, variables)
         self._checks = VariableChecks(self._asked["variables"])
+        earlier = (variables.get(self._asked["continues"] or "") or {}).get("clusters", {})
         if not self._task.run_once:
-            return self._one(str(variables["inventory_hostname"]))
+            return self._one(str(variables["inventory_hostname"]), earlier)
         if self._hosts.runs_host_by_host:
             raise AnsibleActionFail(
                 f"this play's strategy runs a task that is to run once for each host all the same. {_EACH}"
             )
-        earlier = (variables.get(self._asked["continues"] or "") or {}).get("clusters", {})
         return _result({**earlier, **self._all(list(variables["ansible_play_batch"]))})
 
     def _validated(self) -> dict[str, Any]:
@@ -72,10 +72,10 @@ class ActionModule(GoalAction):
 
     # One
 
-    def _one(self, name: str) -> dict[str, Any]:
+    def _one(self, name: str, earlier: dict[str, Outcome]) -> dict[str, Any]:
         variables = self._hosts.of(name)
         if not self._takes_part(name, variables):
-            return {"skipped": True, **_result({})}
+            return {"skipped": True, **_result(earlier)}
         problem = self._checks.problem(self._hosts, variables)
         outcome = (
             _failed(problem)
@@ -83,7 +83,7 @@ class ActionModule(GoalAction):
             else timed(partial(self._run, self._goal, self._arguments(variables), variables))
         )
         kept = {key: value for key, value in outcome.items() if key != "diff"}  # which is shown as the task's own
-        return {**_result({name: self._noted(kept)}), **outcome}
+        return {**_result({**earlier, name: self._noted(kept)}), **outcome}
 
     # All
 
@@ -141,7 +141,7 @@ class ActionModule(GoalAction):
             if (variables.get(register) or {}).get("clusters", {}).get(name, {}).get("failed"):
                 return False
         applies = self._asked["applies"]
-        return not applies or bool(self._hosts.values([applies], variables)[applies])
+        return not applies or bool(self._hosts.values([applies], variables).get(applies))
 
     def _noted(self, outcome: Outcome) -> Outcome:
         return {**outcome, "phase": self._asked["phase"], "module": self._asked["module"]}

@@ -75,7 +75,8 @@ class HostVariables:
         Raises:
             AnsibleError: one cannot be templated.
         """
-        values, left = {}, {}
+        values: Variables = {}
+        left: Variables = {}
         for key, template in templates.items():
             plain = _PLAIN.fullmatch(template) if isinstance(template, str) else None
             if plain and plain[2] and plain[1] not in variables:
@@ -87,11 +88,7 @@ class HostVariables:
                 left[key] = template
             else:
                 values[key] = template
-        if left:
-            # Up to ansible-core 2.18 what is omitted is a text that nobody else would write.
-            omit = variables.get("omit", _NOTHING)
-            values |= {key: value for key, value in self._evaluated(left, variables).items() if value != omit}
-        return values
+        return {**values, **self._arguments(left, variables)}
 
     def values(self, names: Iterable[str], variables: Variables) -> Variables:
         """Variables of a host, templated; those that it does not have are left out.
@@ -99,13 +96,21 @@ class HostVariables:
         Raises:
             AnsibleError: one cannot be templated.
         """
-        found = {}
+        values: Variables = {}
+        left: Variables = {}
         for name in names:
             if name in variables:
                 self._settle(name, variables, frozenset())
-                value = variables[name]
-                found[name] = self._evaluated(value, variables) if has_templates(value) else value
-        return found
+                (left if has_templates(variables[name]) else values)[name] = variables[name]
+        return {**values, **self._arguments(left, variables)}
+
+    def _arguments(self, templates: Variables, variables: Variables) -> Variables:
+        """Templated values, without those that are omitted."""
+        if not templates:
+            return {}
+        # Up to ansible-core 2.18 what is omitted is a text that nobody else would write.
+        omit = variables.get("omit", _NOTHING)
+        return {key: value for key, value in self._evaluated(templates, variables).items() if value != omit}
 
     def _evaluated(self, value: Any, variables: Variables) -> Any:
         self._templar.available_variables = variables

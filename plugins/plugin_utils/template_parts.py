@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import jinja2
-from jinja2 import meta, nodes
+from jinja2 import nodes
 
 _MARKS = ("{{", "{%", "{#")
 
@@ -87,4 +87,5 @@ def _parts(text: str) -> Parts | None:
     filters = {str(each.name) for each in tree.find_all(nodes.Filter)}
     settled = all(name in _PURE_FILTERS or name.startswith(_OURS) for name in filters)
     pure = settled and not any(True for _call in tree.find_all(nodes.Call))
-    return Parts(frozenset(meta.find_undeclared_variables(tree)), pure, settled)
+    # Names that a template gives to parts of its own are among them; as variables they would be read for nothing.
+    return Parts(frozenset(each.name for each in tree.find_all(nodes.Name)), pure, settled)

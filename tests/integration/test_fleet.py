@@ -1,0 +1,148 @@
+"""One task for many clusters: what Ansible's own ways to choose and to order hosts do with it."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.controller import Controller, Fleet, Run
+from tests.integration.kubesphere import Audit, names
+from tests.sandbox.cluster import Cluster
+
+Clusters = dict[str, Cluster]
+
+IMPORT = "kubesphere.multicluster.import"
+CLUSTERS = "/apis/cluster.kubesphere.io/v1alpha1/clusters"
+
+
+@pytest.fixture(scope="module")
+def installed(controller: Controller, fleet: Fleet) -> Fleet:
+    """The inventory, with KubeSphere everywhere and no member imported."""
+    run = controller.playbook("install", fleet)
+    assert run.status == 0, run.output
+    return fleet
+
+
+@pytest.fixture
+def apart(installed: Fleet, clusters: Clusters, controller: Controller) -> Fleet:
+    """The inventory, with no member imported."""
+    gone = installed
+    for name in installed.members:
+        gone = gone.with_member(name, kubesphere_member_state="absent")
+    run = controller.playbook("unbind", gone, "-e", "kubesphere_unbind_max=100%")
+    assert run.status == 0, run.output
+    assert names(clusters["host"]) == ["host"]
+    return installed
+
+
+def play(folder: Path, role: str, **keywords: Any) -> Path:
+    """A playbook of a user's own with one of our roles."""
+    how = {"hosts": "kubesphere_members", "connection": "local", "gather_facts": False}
+    path = folder / f"play-{len(list(folder.iterdir()))}.yml"
+    path.write_text(yaml.safe_dump([{**how, **keywords, "tasks": [{"ansible.builtin.import_role": {"name": role}}]}]))
+    return path
+
+
+def phases(run: Run, host: str) -> list[str]:
+    return [phase["phase"] for told in run.of("outcome", host) for phase in told["phases"]]
+
+
+def test_retry_concerns_those_that_failed(
+    controller: Controller, apart: Fleet, clusters: Clusters, tmp_path: Path
+) -> None:
+    broken = apart.with_member("member-2", kubesphere_api_server="https://192.0.2.1:6443", kubesphere_import_timeout=5)
+    keep = {"ANSIBLE_RETRY_FILES_ENABLED": "true", "ANSIBLE_RETRY_FILES_SAVE_PATH": str(tmp_path)}
+    run = controller.playbook("site", broken, env=keep)
+    assert run.status == 2
+    assert set(run.failures) == {"member-2"}, run.output
+    assert {host: counts["failures"] for host, counts in run.stats.items()} == {"host": 0, "member-1": 0, "member-2": 1}
+    assert run.changed["member-1"] == 1
+    assert phases(run, "member-2") == ["preflight", "install", "import"]
+    [retry] = tmp_path.glob("*.retry")
+    assert retry.read_text().split() == ["member-2"]
+    audit = Audit(clusters.values())
+    again = controller.playbook("site", apart, "--limit", f"@{retry}")
+    assert again.status == 0, again.output
+    assert set(again.stats) == {"member-2"}
+    # Nothing of the other member was touched, nor looked at.
+    assert "member-1" not in audit.requests()
+    assert names(clusters["host"]) == ["host", "member-1", "member-2"]
+
+
+def test_serial_makes_batches(controller: Controller, apart: Fleet, clusters: Clusters, tmp_path: Path) -> None:
+    run = controller.playbook(play(tmp_path, IMPORT, serial=1), apart)
+    assert run.status == 0, run.output
+    fleets = [task for task in run.tasks if task.action == "kubesphere.multicluster.fleet"]
+    assert [list(task.result["clusters"]) for task in fleets] == [["member-1"], ["member-2"]]
+    assert run.changed == {"member-1": 1, "member-2": 1}
+    assert names(clusters["host"]) == ["host", "member-1", "member-2"]
+
+
+def test_throttle_bounds_what_is_in_flight(
+    controller: Controller, apart: Fleet, clusters: Clusters, tmp_path: Path
+) -> None:
+    path = play(tmp_path, IMPORT)
+    content = yaml.safe_load(path.read_text())
+    content[0]["tasks"][0]["throttle"] = 1
+    path.write_text(yaml.safe_dump(content))
+    run = controller.playbook(path, apart)
+    assert run.status == 0, run.output
+    made, ready = {}, {}
+    for name in apart.members:
+        cluster = clusters["host"].api.get(f"{CLUSTERS}/{name}")
+        made[name] = cluster["metadata"]["creationTimestamp"]
+        ready[name] = next(each for each in cluster["status"]["conditions"] if each["type"] == "Ready")
+    first, second = sorted(made, key=lambda name: made[name])
+    assert ready[first]["lastTransitionTime"] <= made[second]
+
+
+def test_a_strategy_that_goes_host_by_host(
+    controller: Controller, apart: Fleet, clusters: Clusters, tmp_path: Path
+) -> None:
+    audit = Audit(clusters.values())
+    refused = controller.playbook(play(tmp_path, IMPORT, strategy="free"), apart)
+    assert refused.status == 2
+    assert "Take the playbook each, or the role's entry point each" in refused.failures["member-1"]
+    assert audit.writes() == {}
+    path = play(tmp_path, IMPORT, strategy="free")
+    content = yaml.safe_load(path.read_text())
+    content[0]["tasks"][0]["ansible.builtin.import_role"]["tasks_from"] = "each"
+    path.write_text(yaml.safe_dump(content))
+    run = controller.playbook(path, apart)
+    assert run.status == 0, run.output
+    assert run.changed == {"member-1": 1, "member-2": 1}
+    assert audit.writes() == {"host": Counter({("create", "clusters"): 2})}
+
+
+def told(run: Run) -> dict[str, dict[str, Any]]:
+    """What each module returned for each cluster, but for the time that it took."""
+    found = {}
+    for task in run.tasks:
+        module = task.action.rpartition(".")[2]
+        if module in ("cluster_info", "cluster_configuration", "member", "proxy_address"):
+            found[f"{task.host}: {module}, {task.result['phase']}"] = {
+                key: value for key, value in task.result.items() if key not in ("seconds", "diff")
+            }
+    return found
+
+
+def test_each_for_itself_comes_to_the_same(controller: Controller, apart: Fleet, clusters: Clusters) -> None:
+    described = apart.with_member("member-1", kubesphere_labels={"of": "{{ inventory_hostname }}"})
+    described = described.with_all(kubesphere_region="{{ 'eu' if inventory_hostname == 'member-1' else omit }}")
+    audit = Audit(clusters.values())
+    at_once = controller.playbook("site", described, "--check", "--diff")
+    each = controller.playbook("each", described, "--check", "--diff")
+    assert (at_once.status, each.status) == (0, 0), at_once.output + each.output
+    assert at_once.actions == each.actions != []
+    assert told(at_once) == told(each)
+    bastion = described.with_member("member-1", ansible_connection="bastion", ansible_python_interpreter=sys.executable)
+    there = controller.playbook("each", bastion, "--check", "--diff")
+    assert there.actions == each.actions, there.output
+    refused = controller.playbook("site", bastion, "--check")
+    assert "its connection is bastion" in refused.failures["member-1"]
+    assert audit.writes() == {}
