@@ -45,6 +45,11 @@ class Join:
         return self.verified - self.written
 
     @property
+    def asking(self) -> float:
+        """What the tool took until it asked for that which was answered well."""
+        return self.used - self.settled
+
+    @property
     def answering(self) -> float:
         """What KubeSphere took to answer the last request, through the host and the member."""
         return self.verified - self.used

@@ -88,7 +88,7 @@ def waits(plan: Plan) -> Outcome:
     fleet = RealFleet(plan.sandbox(members), plan.work / DIRECT, DIRECT)
     bench.install(fleet)
     bench.import_again(fleet, -(-100 // members))
-    return _outcome(bench, [beyond([sample for sample in bench.samples if sample.step == FIRST])])
+    return _outcome(bench, beyond([sample for sample in bench.samples if sample.step == FIRST]))
 
 
 def install(plan: Plan) -> Outcome:
@@ -117,7 +117,7 @@ def scaling(plan: Plan) -> Outcome:
         with _simulated(plan, members) as fleet:
             scale.measure(bench, fleet)
     largest = [sample for sample in bench.samples if sample.members == max(plan.simulated) and sample.joins]
-    return _outcome(bench, [beyond(largest), *scale.readings(bench.samples)], table.render(bench.samples))
+    return _outcome(bench, [*beyond(largest), *scale.readings(bench.samples)], table.render(bench.samples))
 
 
 def by_phase(plan: Plan) -> Outcome:
@@ -191,15 +191,21 @@ def _processor(sample: Sample) -> float:
     return sample.usage.cpu / sample.members
 
 
-def beyond(samples: Sequence[Sample]) -> Reading:
-    """Reading of what joins took beyond KubeSphere's part, over all of them together."""
+def beyond(samples: Sequence[Sample]) -> list[Reading]:
+    """Readings of what joins took beyond KubeSphere's part, over all of them together."""
     found = [join for sample in samples for join in sample.joins]
-    late = [join.beyond for join in found]
-    answering = [join.answering for join in found]
-    whole = [join.seconds for join in found]
-    beside = (
-        f"{len(found):,} imports; P50 {1000 * percentile(late, 0.5):.0f} ms, of it KubeSphere's answer to the last "
-        f"request {1000 * percentile(answering, 0.5):.0f} ms; the whole join P50 {percentile(whole, 0.5):.2f} s, "
-        f"P99 {percentile(whole, 0.99):.2f} s"
-    )
-    return Reading("beyond", percentile(late, 0.99), samples[0].members, samples[0].simulated, beside)
+
+    def reading(target: str, figures: Sequence[float], beside: str) -> Reading:
+        half, members, simulated = percentile(figures, 0.5), samples[0].members, samples[0].simulated
+        beside = f"{len(found):,} imports; P50 {1000 * half:.0f} ms; {beside}"
+        return Reading(target, percentile(figures, 0.99), members, simulated, beside)
+
+    answering, whole = [join.answering for join in found], [join.seconds for join in found]
+    return [
+        reading("beyond", [join.beyond for join in found], f"the whole join {_range(whole)}"),
+        reading("asked", [join.asking for join in found], f"KubeSphere's answer {_range(answering)}"),
+    ]
+
+
+def _range(seconds: Sequence[float]) -> str:
+    return f"P50 {percentile(seconds, 0.5):.2f} s, P99 {percentile(seconds, 0.99):.2f} s"

@@ -121,6 +121,7 @@ TARGETS = {
         Target("cpu-kubernetes.core", "CPU per imported member, against kubernetes.core", 1 / 30, _share, least=10),
         Target("cpu-kubectl", "CPU per imported member, against kubectl", 1 / 3, _share, least=10),
         Target("beyond", "Cluster written until verified, beyond KubeSphere's part: P99", 0.1, _milliseconds),
+        Target("asked", "of it until the last use is asked for, which is ours alone: P99", 0.1, _milliseconds),
         Target("installing", "installing, whatever --forks is: the slowest run", None, _seconds),
         Target("road-seconds", "second run of the whole road", 60, _seconds, least=1000),
         Target("road-largest", "the same: largest process", 300e6, _megabytes, least=1000),

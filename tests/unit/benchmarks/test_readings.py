@@ -41,10 +41,11 @@ def test_tools_that_did_not_run_have_no_reading() -> None:
 def test_worst_percent_of_all_joins() -> None:
     joins = [Join(f"m{number}", 0.0, 2.0, 2.01, 2.0 + number / 1000) for number in range(1, 101)]
     halves = [_sample("ours", FIRST, 50, 1.0, 7, joins=half) for half in (joins[:50], joins[50:])]
-    reading = parts.beyond(halves)
-    assert reading.value == pytest.approx(0.099)
-    assert reading.met
-    assert reading.beside.startswith("100 imports; P50 50 ms")
+    whole, asked = parts.beyond(halves)
+    assert whole.value == pytest.approx(0.099)
+    assert whole.met
+    assert whole.beside.startswith("100 imports; P50 50 ms; the whole join P50 2.05 s")
+    assert asked.value == pytest.approx(0.01)
 
 
 def test_installation_that_comes_worst() -> None:
