@@ -48,5 +48,5 @@ integration molecule: prepare ## One stage of make test
 torture: prepare ## Kill, disturb and double runs wherever it can be done (three quarters of an hour); writes build/torture.json
 	$(RUN)/python -m tests.torture
 
-bench: prepare ## Measure the targets, beside kubectl and kubernetes.core (40 minutes); writes build/bench.json
+bench: prepare ## Measure the targets, beside kubectl and kubernetes.core (an hour); writes build/bench.json
 	$(RUN)/python -m tests.benchmarks

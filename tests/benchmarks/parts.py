@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -146,8 +147,12 @@ PARTS = {part.__name__: part for part in _ALL}
 
 @contextmanager
 def _simulated(plan: Plan, members: int) -> Iterator[Simulated]:
-    with SimulatedFleet(plan.state / "simulated", members, plan.say) as fleet:
-        yield Simulated(fleet)
+    folder = plan.state / "simulated"
+    try:
+        with SimulatedFleet(folder, members, plan.say) as fleet:
+            yield Simulated(fleet)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _outcome(bench: Bench, readings: list[Reading], text: str = "") -> Outcome:
