@@ -12,12 +12,11 @@ from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils.kube.merge import plain_copy
-from ..module_utils.kubesphere import address, drift, preflight, table, unbind_batch, upgrade
+from ..module_utils.kubesphere import address, drift, preflight, table, unbind_batch
 from ..plugin_utils.registered import Outcomes, outcomes
 
 DRIFT = ("install_fleet", "proxy_fleet", "import_fleet")
-UPGRADE = ("install_fleet", "install_waited", "proxy_fleet", "import_fleet")
-"""Variables that the roles of these names register, in the order of the road."""
+"""Variables that the role drift registers, in the order of the road."""
 
 
 def inventory_problems(hosts: Sequence[str], members: Sequence[str] | None) -> list[str]:
@@ -149,16 +148,6 @@ def proxy_url(written: Any) -> Any:
     return written if address.problems(written) else address.for_agent(written)
 
 
-def upgrade_outcomes(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
-    """How the upgrade of each cluster went; see upgrade.outcome_of.
-
-    Args:
-        hostvars: variables by inventory name; what the role upgrade has registered is among them.
-        names: inventory names of the clusters.
-    """
-    return {name: upgrade.outcome_of(each) for name, each in _phases(hostvars, names, UPGRADE).items()}
-
-
 def _looked_at(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> Outcomes:
     return outcomes(hostvars, names, ["preflight_fleet"])["preflight_fleet"]
 
@@ -211,5 +200,4 @@ class FilterModule:
             "status_fails": status_fails,
             "status_lines": status_lines,
             "unbind_problems": unbind_problems,
-            "upgrade_outcomes": upgrade_outcomes,
         }

@@ -77,11 +77,9 @@ def test_one_member_that_cannot_be_upgraded_stops_all(controller: Controller, af
 
 def test_waves_that_are_none(controller: Controller, after: Fleet, clusters: Clusters) -> None:
     audit = Audit(clusters.values())
-    run = controller.playbook("upgrade", after.with_all(kubesphere_upgrade_waves=[0, "half"]))
+    run = controller.playbook("upgrade", after.with_all(kubesphere_waves=[0, "half"]))
     assert run.status == 2, run.output
-    assert run.failures["member-1"].startswith(
-        "Nothing was written: kubesphere_upgrade_waves has 0: a wave is a number"
-    )
+    assert run.failures["member-1"].startswith("Nothing was written: kubesphere_waves has 0: a wave is a number")
     assert audit.writes() == {}
 
 
@@ -118,7 +116,7 @@ def test_wave_that_fails_is_the_last(stopped: tuple[Run, Audit], clusters: Clust
     assert run.failures["member-1"].startswith("member-1: ks-installer failed: ")
     assert "no space left on {{ 1 + 1 }}" in run.failures["member-1"]
     assert run.failures["member-2"] == (
-        "It was not begun, because member-1 failed: 1 of 1 in a wave, where 0% may. "
+        "It was not begun, because member-1 failed, 1 of 1 in a wave, and kubesphere_max_failures (0) allows 0. "
         "Mend that, and run the playbook again: it goes on where it stopped."
     )
     assert {name: counts["failures"] for name, counts in run.stats.items()} == {
@@ -173,9 +171,9 @@ def renamed(after: Fleet, upgraded: Run) -> Fleet:
     ("said", "begun"),
     [
         ({}, False),
-        ({"kubesphere_upgrade_waves": ["100%"]}, True),
-        ({"kubesphere_upgrade_waves": ["50%"], "kubesphere_upgrade_max_fail_percentage": 99}, False),
-        ({"kubesphere_upgrade_waves": [1], "kubesphere_upgrade_max_fail_percentage": 100}, True),
+        ({"kubesphere_waves": ["100%"]}, True),
+        ({"kubesphere_waves": ["50%"], "kubesphere_max_failures": "99%"}, False),
+        ({"kubesphere_waves": [1], "kubesphere_max_failures": 1}, True),
     ],
 )
 def test_waves_are_those_of_the_inventory(

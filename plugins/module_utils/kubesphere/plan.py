@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from . import drift, preflight
+from .words import some
 
 Data = dict[str, Any]
 Phases = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -36,7 +37,6 @@ WORDS = {
 """What a step can be, and how the summary calls it, before and after."""
 
 _FOLDED = 4  # clusters of which the same is said, from which on it is said once
-_MOST_NAMES = 3  # of such clusters, and of those that a summary names
 _MOST_FIELDS = 8  # of one object
 _SEVERAL = 3  # writes of one kind for one reason, beyond which they are counted
 
@@ -93,7 +93,7 @@ def summary(found: Mapping[str, Any], planned: bool) -> str:
     line = f"{'Plan' if planned else 'Done'}: {', '.join(steps)}"
     line += f", {counts['unchanged']} as they should be" if counts["unchanged"] else ""
     for names, text in ((found["problems"], "cannot" if planned else "failed"), (found["not_begun"], "not begun")):
-        line += f"; {len(names)} {text}: {_named(list(names))}" if names else ""
+        line += f"; {len(names)} {text}: {some(list(names))}" if names else ""
     return f"{line}."
 
 
@@ -115,7 +115,7 @@ def lines(found: Mapping[str, Any], planned: bool) -> list[str]:
         if len(names) < _FOLDED:
             told += [f"{name}:", *blocks[name]]
         elif name == names[0]:
-            told += [f"{_named(names)} ({len(names)} clusters, each with its own {_NAME}):", *key]
+            told += [f"{some(names)} ({len(names)} clusters, each with its own {_NAME}):", *key]
     return [*told, *([""] if told else []), summary(found, planned)]
 
 
@@ -222,10 +222,3 @@ def _writes(writes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Sequence
 
 def _without(name: str, line: str) -> str:
     return re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-])(?!\.\w)", _NAME, line)
-
-
-def _named(names: Sequence[str]) -> str:
-    """Some names in one line; of many the first ones, and the last."""
-    if len(names) <= _MOST_NAMES + 1:
-        return ", ".join(names)
-    return f"{', '.join(names[:_MOST_NAMES])} … {names[-1]}"

@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from . import share
+
 BOTH = "present and absent"
 """What an inventory says of a Cluster that two of its members share."""
-
-_SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 
 
 def problems(
@@ -58,9 +56,7 @@ def limit(most: int | float | str, members: int) -> int:
     Raises:
         ValueError: it is neither a number nor a share.
     """
-    share = _SHARE.fullmatch(str(most))
-    if share:
-        return max(1, math.floor(members * float(share[1]) / 100))
-    if not re.fullmatch(r"\s*\d+\s*", str(most)):
-        raise ValueError(f"kubesphere_unbind_max is {most!r}, and neither a number nor a share such as 10%")
-    return max(1, int(most))
+    try:
+        return max(1, share.count(most, members))
+    except ValueError as error:
+        raise ValueError(f"kubesphere_unbind_max is {error}") from None

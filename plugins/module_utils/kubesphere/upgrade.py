@@ -1,18 +1,14 @@
 # Copyright (c) 2026, kubesphere.multicluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Upgrading a fleet: from which release to which, in which waves, and when to stop (private to the collection)."""
+"""Upgrading a fleet: from which release to which (private to the collection)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from . import releases
 from .releases import Release
-
-_AGAIN = "run the playbook again: it goes on where it stopped"
 
 
 def refusal(standing: str, wanted: Release) -> tuple[str, str] | None:
@@ -61,61 +57,3 @@ def left_behind(host: str, wanted: Release, members: Mapping[str, str]) -> list[
         for name, tag in members.items()
         if tag in releases.RELEASES and releases.compare(releases.find(tag), oldest) < 0
     ]
-
-
-def wave_problems(waves: Any, max_fail_percentage: Any) -> list[str]:
-    """What is wrong with the waves and the share of one that may fail."""
-    listed = waves if isinstance(waves, list) else [waves]
-    problems = [
-        f"kubesphere_upgrade_waves has {wave!r}: a wave is a number of members from 1 on, or a share from 1% to 100%"
-        for wave in listed
-        if not _is_wave(str(wave))
-    ]
-    if not listed:
-        problems.append("kubesphere_upgrade_waves is empty: [100%] upgrades all members at once")
-    if not 0 <= float(max_fail_percentage) <= 100:
-        problems.append(f"kubesphere_upgrade_max_fail_percentage is {max_fail_percentage}: set it to 0 to 100")
-    return problems
-
-
-def _is_wave(text: str) -> bool:
-    share = re.fullmatch(r"(\d{1,3})%", text)
-    return 1 <= int(share[1]) <= 100 if share else re.fullmatch(r"0*[1-9]\d*", text) is not None
-
-
-def outcome_of(phases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """How the upgrade of one cluster went.
-
-    Args:
-        phases: results of its phases, in order; none if it was not begun.
-
-    Returns:
-        ``done``, and ``failure`` where it is not; empty if it was not begun.
-    """
-    failed = [each for each in phases if each.get("failed")]
-    return {"done": not failed, **({"failure": str(failed[0].get("msg"))} if failed else {})} if phases else {}
-
-
-def stop_reason(outcomes: Mapping[str, Mapping[str, Any]], max_fail_percentage: float) -> str:
-    """Why no other wave may begin after this one; empty if it may.
-
-    Args:
-        outcomes: of the clusters of the wave by inventory name: ``done``, and ``failure`` where it is not.
-        max_fail_percentage: share of the wave that may fail.
-    """
-    failed = sorted(name for name, outcome in outcomes.items() if not outcome.get("done"))
-    if len(failed) * 100 <= float(max_fail_percentage) * len(outcomes):
-        return ""
-    return f"{', '.join(failed)} failed: {len(failed)} of {len(outcomes)} in a wave, where {max_fail_percentage}% may"
-
-
-def not_begun(outcome: Mapping[str, Any], stopped: str) -> str:
-    """Why a cluster was not begun to be upgraded; empty if it was.
-
-    Args:
-        outcome: its own; empty if it was not begun.
-        stopped: why no other wave was begun.
-    """
-    return (
-        "" if outcome else f"It was not begun, because {stopped or 'its play was left out'}. Mend that, and {_AGAIN}."
-    )
