@@ -99,6 +99,8 @@ class Api:
         page = [each for each in chosen if key(collection, each.item)[1:] > start]
         rest = len(page) - limit if limit else 0
         metadata: Object = {"resourceVersion": str(self._store.version)}
+        if collection.custom:
+            metadata["continue"] = ""  # there it is never left out
         if rest > 0:
             page = page[:limit]
             metadata |= {"continue": _token(key(collection, page[-1].item)), "remainingItemCount": rest}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import urllib.parse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -127,11 +127,19 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer."""
+    """An answer.
+
+    Attributes:
+        status: its status.
+        body: its body.
+        content_type: of the body; empty says none.
+        guarded: whether a browser is told not to guess the body's type, as Go does with what may quote a request.
+    """
 
     status: int
     body: bytes = b""
     content_type: str = "application/json"
+    guarded: bool = False
 
     @classmethod
     def json(cls, content: Any, status: int = 200) -> Answer:
@@ -143,7 +151,8 @@ class Answer:
         """A Status that tells of a failure."""
         content: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
         content |= {"message": message, "reason": reason, **({} if details is None else {"details": details})}
-        return cls.json({**content, "code": status}, status)
+        answer = cls.json({name: value for name, value in {**content, "code": status}.items() if value != ""}, status)
+        return replace(answer, guarded=status == 403)
 
     @classmethod
     def not_served(cls) -> Answer:
@@ -153,7 +162,7 @@ class Answer:
     @classmethod
     def no_api(cls) -> Answer:
         """There is no such API."""
-        return cls(404, b"404 page not found\n", "text/plain; charset=utf-8")
+        return cls(404, b"404 page not found\n", "text/plain; charset=utf-8", guarded=True)
 
     @classmethod
     def unauthorized(cls) -> Answer:

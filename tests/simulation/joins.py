@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.sandbox.kubeapi import Object
+from tests.sandbox.standin.runtime import Listing
 from tests.simulation.fleet import CLUSTERS, SimulatedFleet
 from tests.simulation.members import SimulationError
 
@@ -31,12 +32,14 @@ def join(fleet: SimulatedFleet, count: int) -> dict[str, float]:
     Raises:
         SimulationError: they are not within a quarter of an hour.
     """
+    watched = Listing(fleet.host.api, CLUSTERS, lambda _before, _after: None)
+    watched.synced.wait()
     before, used, asked = time.monotonic(), fleet.cpu(), fleet.members.usage.requests
     names = fleet.names[:count]
     with ThreadPoolExecutor(_CREATED_AT_A_TIME) as pool:
         list(pool.map(lambda name: fleet.host.api.create(CLUSTERS, _cluster(fleet, name)), names))
     created = time.monotonic() - before
-    while (ready := sum(map(_is_ready, fleet.host.api.get(CLUSTERS)["items"])) - 1) < count:
+    while (ready := sum(map(_is_ready, watched.all())) - 1) < count:
         if time.monotonic() - before > _SECONDS:
             raise SimulationError(f"after {_SECONDS:.0f} s {ready} of {count} members are Ready")
         time.sleep(_POLL)

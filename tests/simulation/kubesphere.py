@@ -26,10 +26,10 @@ from tests.simulation.api import Api
 from tests.simulation.http import Answer, Request, Target, Watch
 from tests.simulation.store import Collection, Store, Stored
 
-_SERVICES = {":ks-apiserver:80", ":ks-apiserver:", "ks-apiserver", "ks-apiserver:80"}
+_SERVICES = {":ks-apiserver:80", ":ks-apiserver:", "ks-apiserver", "ks-apiserver:80"}  # of kubesphere-system
 _TOKEN_SECRET = "kubernetes.io/service-account-token"
 _ACCOUNT, _ACCOUNT_UID = "kubernetes.io/service-account.name", "kubernetes.io/service-account.uid"
-_TOKEN_SECONDS = (0.005, 0.03)  # until a real controller manager has made a token
+_TOKEN_SECONDS = (0.0005, 0.0015)  # a real controller manager has mostly made a token before the next request comes
 
 Later = Callable[[float, Callable[[], None]], Any]
 """Does something after so many seconds."""
@@ -53,16 +53,24 @@ class KsApiserver:
     def answer(self, request: Request, target: Target) -> Answer:
         """Answer through the service proxy, which keeps the caller's credentials for itself."""
         if target.name not in _SERVICES:
-            return Answer.not_simulated(request, "this service")
+            return self._other_service(request, target)
         if self._closed[0] <= time.monotonic() < self._closed[1]:
             message = "error trying to reach service: dial tcp 10.210.0.1:9090: connect: connection refused"
-            return Answer.refused(503, "ServiceUnavailable", message)
+            return Answer.refused(500, "", message)  # so says the API server of Kubernetes 1.20
         headers = {name: value for name, value in request.headers.items() if name != "authorization"}
         path, _dummy, query = request.uri.partition("/proxy")[2].partition("?")
         found = self._kubesphere.answer(apiserver.Request(request.method, path or "/", query, headers, request.body))
         if isinstance(found, apiserver.Forward):
             return Answer.not_simulated(request, "what ks-apiserver passes on")
         return Answer(found.status, found.body, found.content_type)
+
+    def _other_service(self, request: Request, target: Target) -> Answer:
+        parts = target.name.split(":")
+        name = parts[1] if len(parts) == 3 else parts[0]
+        if self._store.find(("/api/v1/services", target.namespace, name)) is not None:
+            return Answer.not_simulated(request, "this service")
+        details = {"name": name, "kind": "services"}
+        return Answer.refused(404, "NotFound", f'services "{name}" not found', details)
 
 
 class _StoredApi:

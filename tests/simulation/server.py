@@ -234,9 +234,10 @@ class Connection(asyncio.Protocol):
 def _head(answer: Answer, number: str, chunked: bool = False) -> bytes:
     length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(answer.body)}"
     kind = f"Content-Type: {answer.content_type}\r\n" if answer.content_type else ""
+    guard = "X-Content-Type-Options: nosniff\r\n" if answer.guarded else ""
     return (
         f"HTTP/1.1 {answer.status} {responses.get(answer.status, '')}\r\nAudit-Id: {number}\r\n"
-        f"Cache-Control: no-cache, private\r\n{kind}Date: {_date()}\r\n{length}\r\n\r\n"
+        f"Cache-Control: no-cache, private\r\n{kind}{guard}Date: {_date()}\r\n{length}\r\n\r\n"
     ).encode("latin-1")
 
 

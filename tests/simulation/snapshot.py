@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,10 @@ from pathlib import Path
 from tests.sandbox.certificates import write_private
 from tests.sandbox.kubeapi import KubeApi, Object
 
+_CONFIGURATION = (
+    "/apis/installer.kubesphere.io/v1alpha1/namespaces/kubesphere-system/clusterconfigurations/ks-installer"
+)
+_END_SECONDS = 60.0
 _LEFT_OUT = {"componentstatuses", "bindings"}
 """Views of something else; there is nothing to be kept."""
 
@@ -32,7 +37,14 @@ class Snapshot:
 
     @classmethod
     def take(cls, api: KubeApi) -> Snapshot:
-        """Read everything from a cluster. Each object is kept in one version of its API, the preferred one."""
+        """Read everything from a cluster, as soon as ks-installer has come to the end of its run.
+
+        Each object is kept in one version of its API, the preferred one.
+
+        Raises:
+            TimeoutError: ks-installer has not.
+        """
+        _await_end(api)
         served: dict[str, dict[str, Object]] = {}
         kept: dict[str, Object] = {}
         found: set[tuple[str, str]] = set()
@@ -54,6 +66,15 @@ class Snapshot:
     def write(self, path: Path) -> None:
         """Keep it in a file, for its owner alone: Secrets are in it."""
         write_private(path, json.dumps(asdict(self)).encode())
+
+
+def _await_end(api: KubeApi) -> None:
+    """Wait for the last that a run writes: after the version, by which an installation counts as finished."""
+    deadline = time.monotonic() + _END_SECONDS
+    while "clusterId" not in api.get(_CONFIGURATION).get("status", {}):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{api.server}: ks-installer has not come to the end of its run")
+        time.sleep(0.1)
 
 
 def _apis(api: KubeApi) -> Iterator[str]:

@@ -638,9 +638,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(chunk if length is not None else b"%x\r\n%b\r\n" % (len(chunk), chunk))
             if length is None and not bodiless:
                 self.wfile.write(b"0\r\n\r\n")
+            else:
+                response.read()  # nothing is left, but only this lets the connection be used again
         except CONNECTION_ERRORS:
             self.close_connection = True
-        finally:
+        if response.isclosed() and not response.will_close:  # read to its end
+            forward.target.give_back(connection)
+        else:
             connection.close()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name

@@ -285,17 +285,17 @@ class ClusterController:
         nodes = member.call("GET", "/api/v1/nodes")["items"]
         status["nodeCount"] = len(nodes)
         components: dict[str, bool] = {}
-        quick = Remote(config, COMPONENT_SECONDS)
+
+        def ask(path: str) -> Object:
+            return member.call("GET", f"{SERVICE_PROXY}/kapis/{path}", timeout=COMPONENT_SECONDS)
+
         try:
-            components = quick.call("GET", f"{SERVICE_PROXY}/kapis/config.kubesphere.io/v1alpha2/configs/configz")
-            status["configz"] = components
+            status["configz"] = components = ask("config.kubesphere.io/v1alpha2/configs/configz")
             if self._release.line >= (3, 1):
-                version = quick.call("GET", f"{SERVICE_PROXY}/kapis/version").get("gitVersion") or "unknown"
+                version = ask("version").get("gitVersion") or "unknown"
                 status["kubeSphereVersion"] = "v3.0.0" if version == "v0.0.0" else version
         except RemoteError as error:
             log(f"failed to fetch kubesphere components status in cluster {cluster['metadata']['name']}: {error}")
-        finally:
-            quick.close()
         if self._release.names_cluster:
             status["uid"] = member.call("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"]
         if components.get("multicluster") and self._looks_like_host(nodes):

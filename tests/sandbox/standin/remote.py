@@ -14,15 +14,23 @@ import os
 import socket
 import ssl
 import tempfile
+import threading
+import time
 import urllib.parse
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.sandbox.kubeapi import Object
+
+_KNOWN_CLUSTERS = 2048  # whose TLS settings are kept, as client-go's tlsTransportCache keeps transports
+_IDLE_CONNECTIONS = 256  # of all clusters together
+_IDLE_SECONDS = 90.0  # of Go's DefaultTransport
 
 # What clientcmd begins with, and what it says of an empty document.
 _INVALID = "invalid configuration"
@@ -142,15 +150,21 @@ class Remote:
         self._context = _tls(config) if self._parts.scheme == "https" else None
         self._connection: http.client.HTTPConnection | None = None
 
-    def call(self, method: str, path: str, body: Object | None = None) -> Object:
+    def call(self, method: str, path: str, body: Object | None = None, timeout: float | None = None) -> Object:
         """Send a request and decode the answer.
+
+        Args:
+            method: HTTP method.
+            path: path on the API server.
+            body: what to send.
+            timeout: seconds for this answer, in place of the usual ones.
 
         Raises:
             RemoteError: refused or not reached.
         """
         data = json.dumps(body).encode() if body is not None else None
         headers = {"Content-Type": "application/json"} if data is not None else {}
-        status, content = self._send(method, path + self._query, headers, data)
+        status, content = self._send(method, path + self._query, headers, data, timeout or self._timeout)
         try:
             decoded = json.loads(content or b"{}")
         except ValueError:
@@ -173,18 +187,26 @@ class Remote:
     def forward(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
     ) -> tuple[http.client.HTTPResponse, http.client.HTTPConnection]:
-        """Pass a request on and return the open answer with its connection, which the caller closes.
+        """Pass a request on and return the open answer with its connection, which the caller gives back or closes.
 
         Raises:
             RemoteError: not reached.
         """
-        connection = self._connect()
-        try:
-            connection.request(method, path, body, {**headers, **self._credentials(method, path)})
-            return connection.getresponse(), connection
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise RemoteError(self._words(method, path, error)) from error
+        kept = _idle.take(self._config) if method in ("GET", "HEAD") else None
+        for connection in [*([kept] if kept else []), self._connect()]:
+            try:
+                connection.request(method, path, body, {**headers, **self._credentials(method, path)})
+                return connection.getresponse(), connection
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                # A kept connection that the server has closed meanwhile is no error: try once on a new one.
+                if connection is not kept or isinstance(error, TimeoutError):
+                    raise RemoteError(self._words(method, path, error)) from error
+        raise AssertionError("unreachable")
+
+    def give_back(self, connection: http.client.HTTPConnection) -> None:
+        """Keep a connection whose answer has been read for whoever goes there next."""
+        _idle.keep(self._config, connection)
 
     def close(self) -> None:
         """Close the kept connection."""
@@ -192,12 +214,17 @@ class Remote:
             self._connection.close()
             self._connection = None
 
-    def _send(self, method: str, path: str, headers: dict[str, str], data: bytes | None) -> tuple[int, bytes]:
+    def _send(
+        self, method: str, path: str, headers: dict[str, str], data: bytes | None, timeout: float
+    ) -> tuple[int, bytes]:
         credentials = self._credentials(method, path)
         for attempt in (1, 2):
             fresh = self._connection is None
             if self._connection is None:
                 self._connection = self._connect()
+            self._connection.timeout = timeout
+            if self._connection.sock:
+                self._connection.sock.settimeout(timeout)
             try:
                 self._connection.request(method, path, data, {"User-Agent": "standin", **headers, **credentials})
                 response = self._connection.getresponse()
@@ -245,6 +272,37 @@ class Remote:
         return f"{prefix}: {error or type(error).__name__}"
 
 
+class _IdleConnections:
+    """Connections that are open and wait for the next request, one for each cluster; Go's transports keep more."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[RestConfig, tuple[float, http.client.HTTPConnection]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, config: RestConfig) -> http.client.HTTPConnection | None:
+        """The one to the cluster; None if there is none."""
+        with self._lock:
+            since, connection = self._kept.pop(config, (0.0, None))
+        if connection and time.monotonic() - since > _IDLE_SECONDS:
+            connection.close()
+            return None
+        return connection
+
+    def keep(self, config: RestConfig, connection: http.client.HTTPConnection) -> None:
+        """Have this one from now on; the oldest goes where there are too many."""
+        with self._lock:
+            gone = [self._kept.pop(config)] if config in self._kept else []
+            self._kept[config] = time.monotonic(), connection
+            if len(self._kept) > _IDLE_CONNECTIONS:
+                gone.append(self._kept.popitem(last=False)[1])
+        for _since, old in gone:
+            old.close()
+
+
+_idle = _IdleConnections()
+
+
+@lru_cache(maxsize=_KNOWN_CLUSTERS)
 def _tls(config: RestConfig) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cadata=config.ca.decode() or None)

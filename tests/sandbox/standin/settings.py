@@ -30,6 +30,7 @@ _AUTHENTICATION_FIELDS = (
 )
 _DURATIONS = ("authenticateRateLimiterDuration", "maximumClockSkew", "loginHistoryRetentionPeriod")
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a resync of many members reads as many documents
 _UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -103,7 +104,7 @@ def remarshal(text: str, cluster_name: str) -> str | None:
     Go structs without defaults and marshalled again, so unknown keys and quotes go, keys are reordered and absent
     durations become ``0s``.
     """
-    before = yaml.safe_load(text) or {}
+    before = yaml.load(text, _LOADER) or {}
     multicluster = before.get("multicluster") or {}
     if multicluster.get("clusterName") == cluster_name:
         return None
