@@ -73,7 +73,7 @@ class ActionModule(GoalAction):
     # One
 
     def _one(self, name: str, earlier: dict[str, Outcome]) -> dict[str, Any]:
-        variables = self._hosts.of(name)
+        variables = self._variables(name)
         if not self._takes_part(name, variables):
             return {"skipped": True, **_result(earlier)}
         problem = self._checks.problem(self._hosts, variables)
@@ -105,7 +105,7 @@ class ActionModule(GoalAction):
 
     def _calls(self, names: list[str], shared: Shared) -> Iterator[tuple[str, Call]]:
         for name in names:
-            variables = self._hosts.of(name)
+            variables = self._variables(name)
             try:
                 if self._takes_part(name, variables):
                     yield name, self._call(name, variables, shared)
@@ -132,13 +132,21 @@ class ActionModule(GoalAction):
     def _goal(self) -> Goal:
         return GOALS[self._asked["module"]]
 
+    def _variables(self, name: str) -> Variables:
+        """The variables of a cluster; of what earlier tasks have registered for all, its own part, for size matters."""
+        variables = self._hosts.of(name)
+        for register in filter(None, [*self._asked["after"], self._asked["continues"]]):
+            clusters = (variables.get(register) or {}).get("clusters", {})
+            variables[register] = {"clusters": {name: clusters[name]} if name in clusters else {}}
+        return variables
+
     def _arguments(self, variables: Variables) -> Variables:
         return self._hosts.templated(merged(variables, self._asked["arguments"]), variables)
 
     def _takes_part(self, name: str, variables: Variables) -> bool:
         """Whether a cluster is worked on: it is meant, and nothing has failed with it before."""
         for register in self._asked["after"]:
-            if (variables.get(register) or {}).get("clusters", {}).get(name, {}).get("failed"):
+            if variables[register]["clusters"].get(name, {}).get("failed"):
                 return False
         applies = self._asked["applies"]
         return not applies or bool(self._hosts.values([applies], variables).get(applies))

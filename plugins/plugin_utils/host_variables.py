@@ -47,6 +47,7 @@ class HostVariables:
         self._all_hosts = list(task_vars["ansible_play_hosts_all"])
         self._templar = Templar(loader=loader, variables=task_vars)
         self._known: dict[tuple[Any, ...], Any] = {}
+        self._looked_through: dict[int, tuple[Any, bool]] = {}
         self._kept: list[Any] = []  # what is known by its id has to live as long
 
     @property
@@ -82,9 +83,9 @@ class HostVariables:
             if plain and plain[2] and plain[1] not in variables:
                 continue
             self._settle_parts(template, variables, frozenset())
-            if plain and plain[1] in variables and not has_templates(variables[plain[1]]):
+            if plain and plain[1] in variables and not self._has_templates(variables[plain[1]]):
                 values[key] = variables[plain[1]]
-            elif has_templates(template):
+            elif self._has_templates(template):
                 left[key] = template
             else:
                 values[key] = template
@@ -101,7 +102,7 @@ class HostVariables:
         for name in names:
             if name in variables:
                 self._settle(name, variables, frozenset())
-                (left if has_templates(variables[name]) else values)[name] = variables[name]
+                (left if self._has_templates(variables[name]) else values)[name] = variables[name]
         return {**values, **self._arguments(left, variables)}
 
     def _arguments(self, templates: Variables, variables: Variables) -> Variables:
@@ -116,6 +117,14 @@ class HostVariables:
         self._templar.available_variables = variables
         return self._templar.template(value)
 
+    def _has_templates(self, value: Any) -> bool:
+        """See has_templates; what many clusters have in common is looked through once."""
+        if not isinstance(value, (dict, list)):
+            return has_templates(value)
+        if id(value) not in self._looked_through:
+            self._looked_through[id(value)] = (value, has_templates(value))
+        return self._looked_through[id(value)][1]
+
     def _settle_parts(self, template: Any, variables: Variables, under: frozenset[str]) -> None:
         found = parts(template)
         for name in found.names - _SAME_FOR_ALL if found else ():
@@ -125,7 +134,7 @@ class HostVariables:
     def _settle(self, name: str, variables: Variables, under: frozenset[str]) -> None:
         """Put a variable's value in the place of its template; what cannot be had stays, for Ansible to say why."""
         template = variables[name]
-        found = parts(template) if has_templates(template) else None
+        found = parts(template) if self._has_templates(template) else None
         if found is None or not found.settled:
             return
         self._settle_parts(template, variables, under | {name})
@@ -136,7 +145,7 @@ class HostVariables:
                 value = self._evaluated(template, variables)
             except AnsibleError:
                 return
-            if has_templates(value) or value == variables.get("omit", _NOTHING):
+            if self._has_templates(value) or value == variables.get("omit", _NOTHING):
                 return
             self._known[key] = value
             self._kept += [template, *(variables.get(each) for each in found.names)]
