@@ -118,7 +118,7 @@ class _StoredSettings(Settings):
 
     def read(self) -> dict[str, Any]:
         """The document."""
-        namespace, name = CONFIG_MAP.split("/")[-3], CONFIG_MAP.split("/")[-1]
+        namespace, name = CONFIG_MAP.split("/")[-3], CONFIG_MAP.rsplit("/", maxsplit=1)[-1]
         found = self._store.find(("/api/v1/configmaps", namespace, name))
         return _document(found.item["data"][CONFIG_KEY]) if found else {}
 

@@ -15,7 +15,7 @@ from tests.simulation.kubesphere import KsApiserver, Later, Tokens, service_prox
 from tests.simulation.store import Collection, Seed, Store, Stored
 
 _NAMESPACES, _NODES = "/api/v1/namespaces", "/api/v1/nodes"
-_CONFIG = ("/api/v1/configmaps", CONFIG_MAP.split("/")[-3], CONFIG_MAP.split("/")[-1])
+_CONFIG = ("/api/v1/configmaps", CONFIG_MAP.split("/")[-3], CONFIG_MAP.rsplit("/", maxsplit=1)[-1])
 _PUBLIC = {"/version", "/healthz", "/readyz", "/livez"}  # what the role system:public-info-viewer grants to anybody
 
 

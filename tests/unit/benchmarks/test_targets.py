@@ -25,7 +25,7 @@ def test_bound_that_follows_from_the_run() -> None:
     assert Reading("installing", 31, 10, bound=31.6).met
     assert not Reading("installing", 32, 10, bound=31.6).met
     with pytest.raises(ValueError, match="no bound"):
-        _ = Reading("installing", 31, 10).met
+        _dummy = Reading("installing", 31, 10).met
 
 
 def test_shares_are_written_as_the_targets_are() -> None:

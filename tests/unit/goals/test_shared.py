@@ -71,7 +71,7 @@ def test_members_share_what_is_the_host_s(server: Server, shared: Shared) -> Non
 
 
 def test_each_has_its_own_journal_plan_and_secrets(shared: Shared) -> None:
-    one, other = (reach(shared, "https://127.0.0.1:1", plan=True) for _ in range(2))
+    one, other = (reach(shared, "https://127.0.0.1:1", plan=True) for _dummy in range(2))
     one.create(item(CLUSTER, "a"))
     one.redactor.add("a-secret-of-one")
     assert (len(one.journal), other.journal) == (1, [])
@@ -96,13 +96,13 @@ def test_connections_for_all_in_flight_and_the_watch(shared: Shared) -> None:
 
 def test_warnings_are_given_once(shared: Shared) -> None:
     warnings: list[str] = []
-    for _ in range(3):
+    for _dummy in range(3):
         reach(shared, "http://127.0.0.1:1", warnings)
     assert len(warnings) == 1
 
 
 def test_options_that_lead_nowhere_are_told_to_everybody(shared: Shared) -> None:
-    for _ in range(2):
+    for _dummy in range(2):
         with pytest.raises(ConnectionOptionError, match="host: the API server's address"):
             reach(shared, "nowhere")
 

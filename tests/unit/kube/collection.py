@@ -88,7 +88,7 @@ class Collection:
     def asked(self, method: str = "GET", *, watch: bool = False) -> list[str]:
         """Paths that were asked for, without their queries."""
         found = [each for each in self.server.seen if each[0] == method and ("watch=1" in each[1]) is watch]
-        return [urlsplit(path).path for _, path in found]
+        return [urlsplit(path).path for _dummy, path in found]
 
     def answer(self, request: Request) -> Reply:
         """Answer one request."""

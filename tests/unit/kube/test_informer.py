@@ -89,7 +89,7 @@ class TestWhatIsKnown:
     """Reads that need no request."""
 
     def test_one_list_and_one_watch_serve_all(self, base: Session, world: Collection) -> None:
-        siblings = [base.sibling() for _ in range(8)]
+        siblings = [base.sibling() for _dummy in range(8)]
         with ThreadPoolExecutor(8) as pool:
             assert (
                 list(pool.map(lambda each: each.get(NAMESPACE, "a")["metadata"]["uid"], siblings)) == ["uid-of-a"] * 8
@@ -399,7 +399,7 @@ class TestOnce:
             return Reply(200, self.live("1"))
 
         server.script = [slow]
-        siblings = [base.sibling() for _ in range(8)]
+        siblings = [base.sibling() for _dummy in range(8)]
         with ThreadPoolExecutor(8) as pool:
             found = list(pool.map(lambda each: each.get(CONFIG_MAP, "c", "ns"), siblings))
         assert found == [self.live("1")] * 8
@@ -426,7 +426,7 @@ class TestOnce:
 
         server.script = [slow]
         with ThreadPoolExecutor(3) as pool:
-            found = list(pool.map(error, [base.sibling() for _ in range(3)]))
+            found = list(pool.map(error, [base.sibling() for _dummy in range(3)]))
         assert (len({id(each) for each in found}), len({str(each) for each in found})) == (3, 1)
 
     def test_an_own_write_is_read(self, base: Session, server: Server) -> None:
@@ -434,4 +434,4 @@ class TestOnce:
         one, other = base.sibling(), base.sibling()
         one.patch(one.get(CONFIG_MAP, "c", "ns"), {"data": {"x": "2"}})
         assert other.get(CONFIG_MAP, "c", "ns")["data"] == one.get(CONFIG_MAP, "c", "ns")["data"] == {"x": "2"}
-        assert [method for method, _ in server.seen] == ["GET", "PATCH", "GET"]
+        assert [method for method, _dummy in server.seen] == ["GET", "PATCH", "GET"]

@@ -37,7 +37,7 @@ def server() -> Iterator[Server]:
 def written(pace: Pace, clock: Clock, count: int) -> list[float]:
     """When writes go, one after another."""
     times = []
-    for _ in range(count):
+    for _dummy in range(count):
         pace.take()
         times.append(round(clock.now, 6))
     return times
