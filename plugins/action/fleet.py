@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils.goals import cluster_configuration, cluster_info, member, proxy_address
 from ..module_utils.goals.fan_out import Call, Outcome, fan_out, summary, timed
@@ -38,7 +39,7 @@ ARGUMENT_SPEC = {
     "writes_per_second": {"type": "float", "default": 0.0},
 }
 
-_EACH = "Take the playbook each, or the role's entry point each (tasks_from: each)."
+_EACH = "Take the playbook each, or the role's entry point each (tasks_from: each), where it has one."
 
 
 class ActionModule(GoalAction):
@@ -105,15 +106,16 @@ class ActionModule(GoalAction):
 
     def _calls(self, names: list[str], shared: Shared) -> Iterator[tuple[str, Call]]:
         for name in names:
-            variables = self._variables(name)
             try:
+                variables = self._variables(name)
                 if self._takes_part(name, variables):
                     yield name, self._call(name, variables, shared)
-            except AnsibleError as error:
-                yield name, partial(_failed, str(error))
+            except (AnsibleError, TypeError) as error:  # TypeError: applies is neither true nor false
+                yield name, partial(_failed, f"{name}: {error}")
 
     def _call(self, name: str, variables: Variables, shared: Shared) -> Call:
-        connection = variables.get("ansible_connection", self._connection.transport)
+        given = self._hosts.values(["ansible_connection"], variables)
+        connection = str(given.get("ansible_connection", self._task.connection)).removeprefix("ansible.builtin.")
         if connection != "local" or any(self._task.environment or ()):
             seen = f"its connection is {connection}" if connection != "local" else "the task has an environment"
             return partial(
@@ -149,7 +151,11 @@ class ActionModule(GoalAction):
             if variables[register]["clusters"].get(name, {}).get("failed"):
                 return False
         applies = self._asked["applies"]
-        return not applies or bool(self._hosts.values([applies], variables).get(applies))
+        if applies and applies not in variables:
+            raise AnsibleActionFail(f"{COLLECTION}.fleet: there is no variable {applies}, which applies names")
+        return self._hosts.holds(variables) and (
+            not applies or boolean(self._hosts.values([applies], variables).get(applies, False))
+        )
 
     def _noted(self, outcome: Outcome) -> Outcome:
         return {**outcome, "phase": self._asked["phase"], "module": self._asked["module"]}

@@ -32,5 +32,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         variables = task_vars or {}
         name = variables["inventory_hostname"]
         fleets = [variables.get(each) or {} for each in checked.validated_parameters["of"]]
+        for register, fleet in zip(checked.validated_parameters["of"], fleets):
+            if fleet.get("skipped") and "clusters" not in fleet:
+                raise AnsibleActionFail(
+                    f"{register}: the one task that does this for all clusters was skipped, for its condition (when) "
+                    f"was false for the first of them, so nothing was done with {name}. Choose clusters by --limit or "
+                    "kubesphere_member_state, or take the role's entry point each (tasks_from: each)."
+                )
         outcomes = [each["clusters"][name] for each in fleets if name in each.get("clusters", {})]
         return {**result, **as_task(outcomes)}

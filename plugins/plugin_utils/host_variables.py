@@ -24,6 +24,9 @@ _NOTHING = object()
 _SAME_FOR_ALL = frozenset({"groups", "hostvars"})
 """Variables that do not change while a task runs, whichever host it is for."""
 
+_NOT_SETTLED = _SAME_FOR_ALL | {"vars"}
+"""Variables that stay as they are: those, and the one that has all the others in it."""
+
 
 class HostVariables:
     """Variables and templates of the hosts of a batch, for one task that works for all of them.
@@ -43,7 +46,7 @@ class HostVariables:
         hostvars = task_vars["hostvars"]  # the one way from an action plugin to the variables of others
         self._manager, self._inventory = hostvars._variable_manager, hostvars._inventory
         self._task, self._play = task, task.get_play()
-        self._hosts = list(task_vars["ansible_play_hosts"])
+        self._hosts = list(task_vars["ansible_play_batch"])
         self._all_hosts = list(task_vars["ansible_play_hosts_all"])
         self._templar = Templar(loader=loader, variables=task_vars)
         self._known: dict[tuple[Any, ...], Any] = {}
@@ -113,9 +116,28 @@ class HostVariables:
         omit = variables.get("omit", _NOTHING)
         return {key: value for key, value in self._evaluated(templates, variables).items() if value != omit}
 
+    def holds(self, variables: Variables) -> bool:
+        """Whether the conditions of the task (``when``), and of what it is in, hold for a host.
+
+        Raises:
+            AnsibleError: one cannot be evaluated.
+        """
+        conditions = list(self._task.when or ())
+        if not conditions:
+            return True
+        self._templar.available_variables = variables
+        if hasattr(self._task, "evaluate_conditional"):  # up to ansible-core 2.18
+            return bool(self._task.evaluate_conditional(self._templar, variables))
+        return all(self._templar.evaluate_conditional(condition) for condition in conditions)
+
     def _evaluated(self, value: Any, variables: Variables) -> Any:
         self._templar.available_variables = variables
-        return self._templar.template(value)
+        try:
+            return self._templar.template(value)
+        except AnsibleError:
+            raise
+        except Exception as error:  # before ansible-core 2.19 a template's own errors come as they are
+            raise AnsibleError(f"a variable cannot be templated: {type(error).__name__}: {error}") from error
 
     def _has_templates(self, value: Any) -> bool:
         """See has_templates; what many clusters have in common is looked through once."""
@@ -127,7 +149,7 @@ class HostVariables:
 
     def _settle_parts(self, template: Any, variables: Variables, under: frozenset[str]) -> None:
         found = parts(template)
-        for name in found.names - _SAME_FOR_ALL if found else ():
+        for name in found.names - _NOT_SETTLED if found else ():
             if name in variables and name not in under:
                 self._settle(name, variables, under)
 
@@ -138,8 +160,11 @@ class HostVariables:
         if found is None or not found.settled:
             return
         self._settle_parts(template, variables, under | {name})
-        key = (id(template), *(_identity(variables.get(each)) for each in sorted(found.names - _SAME_FOR_ALL)))
-        value = self._known.get(key, _NOTHING) if found.pure else _NOTHING
+        read = {each: variables.get(each) for each in sorted(found.names - _SAME_FOR_ALL)}
+        # What is still a template after it was settled may be another value for each host.
+        shared = found.pure and "vars" not in read and not any(map(self._has_templates, read.values()))
+        key = (id(template), *map(_identity, read.values()))
+        value = self._known.get(key, _NOTHING) if shared else _NOTHING
         if value is _NOTHING:
             try:
                 value = self._evaluated(template, variables)
@@ -147,15 +172,22 @@ class HostVariables:
                 return
             if self._has_templates(value) or value == variables.get("omit", _NOTHING):
                 return
-            self._known[key] = value
-            self._kept += [template, *(variables.get(each) for each in found.names)]
+            if shared:
+                self._known[key] = value
+                self._kept += [template, *read.values()]
         variables[name] = value
 
 
 def merged(variables: Variables, names: Iterable[str]) -> Variables:
-    """Mappings among a host's variables as one, not templated; a later one goes before."""
+    """Mappings among a host's variables as one, not templated; a later one goes before.
+
+    Raises:
+        AnsibleError: one does not exist, or is no mapping.
+    """
     found: Variables = {}
     for name in names:
+        if not isinstance(variables.get(name), dict):
+            raise AnsibleError(f"fleet: there is no mapping {name}, which arguments names")
         found |= variables[name]
     return found
 

@@ -85,7 +85,9 @@ def _parts(text: str) -> Parts | None:
     except jinja2.TemplateSyntaxError:
         return None
     filters = {str(each.name) for each in tree.find_all(nodes.Filter)}
-    settled = all(name in _PURE_FILTERS or name.startswith(_OURS) for name in filters)
+    others = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)  # templates that are not looked into
+    known = all(name in _PURE_FILTERS or name.startswith(_OURS) for name in filters)
+    settled = known and not any(True for _other in tree.find_all(others))
     pure = settled and not any(True for _call in tree.find_all(nodes.Call))
     # Names that a template gives to parts of its own are among them; as variables they would be read for nothing.
     return Parts(frozenset(each.name for each in tree.find_all(nodes.Name)), pure, settled)

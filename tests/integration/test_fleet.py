@@ -101,6 +101,26 @@ def test_throttle_bounds_what_is_in_flight(
     assert ready[first]["lastTransitionTime"] <= made[second]
 
 
+def test_a_condition_is_each_clusters_own(
+    controller: Controller, apart: Fleet, clusters: Clusters, tmp_path: Path
+) -> None:
+    def conditional(name: str) -> Path:
+        path = play(tmp_path, IMPORT)
+        content = yaml.safe_load(path.read_text())
+        content[0]["tasks"][0]["when"] = f"inventory_hostname == '{name}'"
+        path.write_text(yaml.safe_dump(content))
+        return path
+
+    # Ansible asks the first cluster alone whether the one task is run; what it leaves out is not passed over in silence.
+    left_out = controller.playbook(conditional("member-2"), apart)
+    assert left_out.status == 2
+    assert "the one task that does this for all clusters was skipped" in left_out.failures["member-2"]
+    assert names(clusters["host"]) == ["host"]
+    run = controller.playbook(conditional("member-1"), apart)
+    assert run.status == 0, run.output
+    assert names(clusters["host"]) == ["host", "member-1"]
+
+
 def test_a_strategy_that_goes_host_by_host(
     controller: Controller, apart: Fleet, clusters: Clusters, tmp_path: Path
 ) -> None:

@@ -25,13 +25,24 @@ def fan_out(calls: Iterable[tuple[str, Call]], in_flight: int, done: Callable[[s
         calls: name of each cluster, and what is to be done with it, which raises nothing.
         in_flight: number of clusters that are worked on at the same time.
         done: told of each end as it comes, in this thread.
+
+    Raises:
+        Exception: what making the calls has raised; nothing more is begun then, and ``done`` is told of what has ended.
     """
-    with ThreadPoolExecutor(max(1, in_flight), thread_name_prefix="fan-out") as pool:
-        futures: dict[Future[Outcome], str] = {}
+    pool = ThreadPoolExecutor(max(1, in_flight), thread_name_prefix="fan-out")
+    futures: dict[Future[Outcome], str] = {}
+    try:
         for name, call in calls:
             futures[pool.submit(timed, call)] = name
         for future in as_completed(futures):
-            done(futures[future], future.result())
+            done(futures.pop(future), future.result())
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for future, name in futures.items():
+            if future.done() and not future.cancelled():
+                done(name, future.result())
+        raise
+    pool.shutdown()
 
 
 def timed(call: Call) -> Outcome:

@@ -11,13 +11,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.kubesphere.multicluster.plugins.filter.fleet import FilterModule
 
-try:
-    from ansible.template import trust_as_template
-except ImportError:  # before ansible-core 2.19 every text is taken for a template that is not marked
-
-    def trust_as_template(text: str) -> str:
-        return text
-
+from tests.unit.plugins.trust import trust_as_template
 
 FILTERS = FilterModule().filters()
 
