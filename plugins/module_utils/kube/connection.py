@@ -14,6 +14,7 @@ import os
 import re
 import ssl
 import tempfile
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,9 @@ from urllib.parse import unquote, urlsplit
 from . import kubeconfig, text_file
 from .errors import ConnectionOptionError
 from .secret import Secret
+
+# The kubernetes package knows its temporary files by one mapping for all threads, and removes those of all at once.
+_PLUGIN_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -226,7 +230,8 @@ def _credentials(
     if context is None:
         return None, None, None, None
     if context.user.get("exec") or context.user.get("auth-provider"):
-        return _plugin_credentials(context)
+        with _PLUGIN_LOCK:
+            return _plugin_credentials(context)
     token, key = context.token(), context.inline("user", "client-key")
     where = f"the token of context {context.name!r}"
     basic = (
