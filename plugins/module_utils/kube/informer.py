@@ -155,6 +155,13 @@ class Informer:
     # Following; the lock is held wherever objects are changed
 
     def _follow(self) -> None:
+        try:
+            self._watches()
+        finally:  # whatever has ended it, what is known grows old from here on
+            title = self._kind.title()
+            self._broken(Unreachable(f"Failed to watch {title}: it is followed no longer", self._session.cluster))
+
+    def _watches(self) -> None:
         pause = 0.0
         while not self._ended.wait(pause):
             began = time.monotonic()

@@ -27,7 +27,7 @@ from .errors import Conflict, ConnectionOptionError, Gone, KubeError, NotFound, 
 from .merge import merge_patch
 from .resources import Kind, Object, of
 from .secret import Redactor
-from .shapes import LIST, OBJECT, misfit
+from .shapes import BOOKMARK, LIST, OBJECT, misfit
 from .writers import who_changed
 
 if TYPE_CHECKING:
@@ -310,6 +310,8 @@ class Session:
         for event, found in self._events(kind.path(), query, f"watch {kind.title()}", seconds, opened):
             if event != "BOOKMARK":
                 self.checked(kind, found)
+            elif wrong := misfit(found, BOOKMARK):
+                raise self._misfit(kind, wrong)
             yield event, found
 
     def _events(

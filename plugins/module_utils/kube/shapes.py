@@ -41,6 +41,9 @@ OBJECT = {
 LIST = {"metadata": {"continue": str, "resourceVersion": str, "remainingItemCount": int}, "items": [dict]}
 """A page of a list."""
 
+BOOKMARK = {"metadata!": {"resourceVersion!": str}}
+"""How far a watch has come."""
+
 _NAMED = {"name!": str}
 _CONTAINER = {
     **_NAMED,

@@ -20,6 +20,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.error
     NotFound,
     Unreachable,
 )
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.informer import Informer
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.reads import Reads
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import (
     CONFIG_MAP,
@@ -308,6 +309,33 @@ class TestTrouble:
         threading.Timer(0.1, world.streams[-1].events.put, [BREAK]).start()
         with pytest.raises(Unreachable):
             next(iter(events))
+
+    @pytest.mark.parametrize("bookmark", [{}, {"metadata": {}}, {"metadata": {"resourceVersion": 50}}, []])
+    def test_a_bookmark_that_is_none_breaks_it(self, base: Session, world: Collection, bookmark: Any) -> None:
+        version = base.get(NAMESPACE, "a")["metadata"]["resourceVersion"]
+        eventually(lambda: world.streams)
+        events = base.watch(NAMESPACE, "a", None, version, 2)
+        threading.Timer(0.1, world.tell, ["BOOKMARK", bookmark]).start()
+        with pytest.raises(Unreachable, match="what is no Namespace"):
+            next(iter(events))
+        eventually(lambda: len(world.streams) == 2)
+        eventually(lambda: base.reads and base.reads.items(NAMESPACE))
+
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    def test_nobody_believes_what_is_followed_no_longer(
+        self, base: Session, world: Collection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever has ended it, a fault of our own as well."""
+        version = base.get(NAMESPACE, "a")["metadata"]["resourceVersion"]
+        eventually(lambda: world.streams)
+        events = base.watch(NAMESPACE, "a", None, version, 2)
+        monkeypatch.setattr(Informer, "_gone", None)
+        threading.Timer(0.1, world.tell, ["DELETED", world.remove("b")]).start()
+        with pytest.raises(Unreachable, match="followed no longer"):
+            next(iter(events))
+        eventually(lambda: not following())
+        world.put("a", **labelled("1"))
+        assert label(base) == "1"
 
     def test_reads_are_live_while_it_is_broken(self, base: Session, world: Collection) -> None:
         base.get(NAMESPACE, "a")
