@@ -27,19 +27,23 @@ class Pace:
         self._saved = max(0.0, 1 - self._interval) if rate else 0.0  # seconds that may be made up for
         self._lock = threading.Lock()
         self._turn = time.monotonic() - self._saved  # when the next write may go
-        self._held_until = 0.0
+        self._held_until = self._turn
 
     def take(self) -> None:
         """Wait until it is one's turn to write."""
+        turn = self._wait()
+        while turn < self._held_until:  # somebody has been told meanwhile to wait longer: all that wait begin anew
+            turn = self._wait()
+
+    def _wait(self) -> float:
+        """Take a turn, and wait for it."""
         with self._lock:
             now = time.monotonic()
             turn = max(self._turn, now - self._saved)
             self._turn = turn + self._interval
-        pause = turn - now
-        while pause > 0:
-            time.sleep(pause)
-            with self._lock:  # somebody may have been told meanwhile to wait longer
-                pause = self._held_until - time.monotonic()
+        if turn > now:
+            time.sleep(turn - now)
+        return turn
 
     def hold(self, seconds: float) -> None:
         """Let nobody write for so long: the API server has said that it has enough."""

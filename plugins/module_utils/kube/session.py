@@ -667,6 +667,8 @@ class Session:
             if time.monotonic() + pause > deadline:
                 raise failure from None
             time.sleep(pause)
+            if method != "GET":
+                self._pass()
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _unreachable(self, what: str, error: Exception) -> Unreachable:

@@ -85,6 +85,24 @@ def test_who_waits_already_waits_on(clock: Clock) -> None:
     assert written(pace, clock, 1) == [11]
 
 
+def test_turns_from_before_a_hold_are_taken_anew(clock: Clock) -> None:
+    pace = Pace(1)
+    others: list[float] = []
+    pace.take()
+
+    def told() -> None:
+        clock.on_sleep = lambda: None
+        pace.hold(10)
+
+    def another() -> None:
+        clock.on_sleep = told
+        others.extend(written(pace, clock, 1))
+
+    clock.on_sleep = another
+    assert (written(pace, clock, 1), others) == ([13], [12])
+    assert written(pace, clock, 1) == [14]
+
+
 def test_threads_share_it() -> None:
     pace = Pace(50)
     began = time.monotonic()
@@ -115,6 +133,23 @@ def test_writes_are_counted_and_nothing_else(server: Server) -> None:
     planning = Session(Connection(server=server.url), "one", pace=pace, planning=True)
     planning.create(live)
     assert pace.taken == 3
+
+
+def test_a_repeated_write_takes_a_turn_too(server: Server) -> None:
+    class Counting(Pace):
+        taken = 0
+
+        def take(self) -> None:
+            self.taken += 1
+
+    pace, live = Counting(), item(CONFIG_MAP, "a", "ns")
+    live["metadata"] |= {"uid": "u", "resourceVersion": "1"}
+    server.script = [Reply(429, {}), Reply(200, live)] * 2
+    session = Session(Connection(server=server.url), "one", pace=pace, patience=5)
+    session.get(CONFIG_MAP, "a", "ns")
+    assert pace.taken == 0
+    session.patch(live, {"data": {"x": "1"}})
+    assert pace.taken == 2
 
 
 def test_too_many_requests_hold_back_all_siblings(server: Server) -> None:
