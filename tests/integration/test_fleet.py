@@ -111,7 +111,7 @@ def test_a_condition_is_each_clusters_own(
         path.write_text(yaml.safe_dump(content))
         return path
 
-    # Ansible asks the first cluster alone whether the one task is run; what it leaves out is not passed over in silence.
+    # Ansible asks the first cluster alone whether the one task is run; what it leaves out is not passed over silently.
     left_out = controller.playbook(conditional("member-2"), apart)
     assert left_out.status == 2
     assert "the one task that does this for all clusters was skipped" in left_out.failures["member-2"]

@@ -21,6 +21,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,11 @@ class Remote:
         for connection in [*([kept] if kept else []), self._connect()]:
             try:
                 connection.request(method, path, body, {**headers, **self._credentials(method, path)})
-                return connection.getresponse(), connection
+                response = connection.getresponse()
+                if connection is kept and response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    connection.close()  # it may lead to an agent that is gone
+                    continue
+                return response, connection
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 # A kept connection that the server has closed meanwhile is no error: try once on a new one.
