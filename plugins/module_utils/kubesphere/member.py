@@ -383,7 +383,7 @@ class _Import:
         changes = self._changes(live, connection)
         if not changes:
             return live
-        replacing = "kubeconfig" in ((changes.get("spec") or {}).get("connection") or {})
+        replacing = "kubeconfig" in connection_of(changes)
         if _type(live) != connection.field:
             reason = f"its connection is {connection.name} now"
         else:

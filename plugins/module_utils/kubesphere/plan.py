@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from . import drift, preflight
+from .names import connection_of
 from .words import some
 
 Data = dict[str, Any]
@@ -173,10 +174,10 @@ def _what(result: Mapping[str, Any]) -> str:
     return "change"
 
 
-def _of_cluster(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def _of_cluster(before: Data, after: Data) -> str:
     if not before:
         return "import"
-    former, now = ((each.get("spec") or {}).get("connection") or {} for each in (before, after))
+    former, now = connection_of(before), connection_of(after)
     if former.get("type") != now.get("type"):
         return "switch"
     return "renew" if former.get("kubeconfig") != now.get("kubeconfig") else "change"
