@@ -11,13 +11,13 @@ from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils.goals import cluster_configuration, cluster_info, member, proxy_address
 from ..module_utils.goals.fan_out import Call, Outcome, fan_out, summary, timed
 from ..module_utils.goals.goal import Goal
 from ..module_utils.goals.shared import Shared
+from ..plugin_utils.arguments import validated
 from ..plugin_utils.goal_action import GoalAction
 from ..plugin_utils.host_variables import HostVariables, Variables, merged
 from ..plugin_utils.local_goal import COLLECTION, LocalGoal, show
@@ -52,7 +52,7 @@ class ActionModule(GoalAction):
     def run(self, tmp: None = None, task_vars: Variables | None = None) -> dict[str, Any]:  # noqa: ARG002 - Ansible's
         """Do it for every cluster of the batch; without ``run_once`` for the task's own, as its own."""
         variables = task_vars or {}
-        self._asked = self._validated()
+        self._asked = validated("fleet", ARGUMENT_SPEC, self._task.args)
         self._hosts = HostVariables(self._task, self._loader, variables)
         self._checks = VariableChecks(self._asked["variables"])
         earlier = (variables.get(self._asked["continues"] or "") or {}).get("clusters", {})
@@ -63,13 +63,6 @@ class ActionModule(GoalAction):
                 f"this play's strategy runs a task that is to run once for each host all the same. {_EACH}"
             )
         return _result({**earlier, **self._all(list(variables["ansible_play_batch"]))})
-
-    def _validated(self) -> dict[str, Any]:
-        checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(self._task.args)
-        if checked.error_messages:
-            raise AnsibleActionFail(f"{COLLECTION}.fleet: {'; '.join(checked.error_messages)}")
-        asked: dict[str, Any] = checked.validated_parameters
-        return asked
 
     # One
 
@@ -152,7 +145,9 @@ class ActionModule(GoalAction):
                 return False
         applies = self._asked["applies"]
         if applies and applies not in variables:
-            raise AnsibleActionFail(f"{COLLECTION}.fleet: there is no variable {applies}, which applies names")
+            raise AnsibleActionFail(
+                f"{COLLECTION}.fleet: there is no variable {applies}, which applies names: mend one of them"
+            )
         return self._hosts.holds(variables) and (
             not applies or boolean(self._hosts.values([applies], variables).get(applies, False))
         )

@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.goals.fan_out import as_task
-from ..plugin_utils.local_goal import COLLECTION
+from ..plugin_utils.arguments import validated
 
 ARGUMENT_SPEC = {"of": {"type": "list", "elements": "str", "required": True}}
 
@@ -26,18 +25,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Put together what happened to the task's cluster."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(self._task.args)
-        if checked.error_messages:
-            raise AnsibleActionFail(f"{COLLECTION}.outcome: {'; '.join(checked.error_messages)}")
         variables = task_vars or {}
         name = variables["inventory_hostname"]
-        fleets = [variables.get(each) or {} for each in checked.validated_parameters["of"]]
-        for register, fleet in zip(checked.validated_parameters["of"], fleets):
+        fleets = {
+            each: variables.get(each) or {} for each in validated("outcome", ARGUMENT_SPEC, self._task.args)["of"]
+        }
+        for register, fleet in fleets.items():
             if fleet.get("skipped") and "clusters" not in fleet:
                 raise AnsibleActionFail(
                     f"{register}: the one task that does this for all clusters was skipped, for its condition (when) "
                     f"was false for the first of them, so nothing was done with {name}. Choose clusters by --limit or "
                     "kubesphere_member_state, or take the role's entry point each (tasks_from: each)."
                 )
-        outcomes = [each["clusters"][name] for each in fleets if name in each.get("clusters", {})]
+        outcomes = [each["clusters"][name] for each in fleets.values() if name in each.get("clusters", {})]
         return {**result, **as_task(outcomes)}

@@ -187,7 +187,7 @@ def merged(variables: Variables, names: Iterable[str]) -> Variables:
     found: Variables = {}
     for name in names:
         if not isinstance(variables.get(name), dict):
-            raise AnsibleError(f"fleet: there is no mapping {name}, which arguments names")
+            raise AnsibleError(f"fleet: there is no mapping {name}, which arguments names: mend one of them")
         found |= variables[name]
     return found
 
