@@ -16,7 +16,7 @@ from tests.sandbox.cluster import Cluster
 
 Clusters = dict[str, Cluster]
 
-IMPORT = "kubesphere.multicluster.import"
+IMPORT = {"name": "kubesphere.multicluster.import"}
 CLUSTERS = "/apis/cluster.kubesphere.io/v1alpha1/clusters"
 
 
@@ -40,11 +40,12 @@ def apart(installed: Fleet, clusters: Clusters, controller: Controller) -> Fleet
     return installed
 
 
-def play(folder: Path, role: str, **keywords: Any) -> Path:
-    """A playbook of a user's own with one of our roles."""
+def play(folder: Path, role: dict[str, str], task: dict[str, Any] | None = None, **keywords: Any) -> Path:
+    """A playbook of a user's own with one of our roles, with keywords of the task and of the play."""
     how = {"hosts": "kubesphere_members", "connection": "local", "gather_facts": False}
     path = folder / f"play-{len(list(folder.iterdir()))}.yml"
-    path.write_text(yaml.safe_dump([{**how, **keywords, "tasks": [{"ansible.builtin.import_role": {"name": role}}]}]))
+    tasks = [{"ansible.builtin.import_role": role, **(task or {})}]
+    path.write_text(yaml.safe_dump([{**how, **keywords, "tasks": tasks}]))
     return path
 
 
@@ -86,11 +87,7 @@ def test_serial_makes_batches(controller: Controller, apart: Fleet, clusters: Cl
 def test_throttle_bounds_what_is_in_flight(
     controller: Controller, apart: Fleet, clusters: Clusters, tmp_path: Path
 ) -> None:
-    path = play(tmp_path, IMPORT)
-    content = yaml.safe_load(path.read_text())
-    content[0]["tasks"][0]["throttle"] = 1
-    path.write_text(yaml.safe_dump(content))
-    run = controller.playbook(path, apart)
+    run = controller.playbook(play(tmp_path, IMPORT, {"throttle": 1}), apart)
     assert run.status == 0, run.output
     made, ready = {}, {}
     for name in apart.members:
@@ -105,11 +102,7 @@ def test_a_condition_is_each_clusters_own(
     controller: Controller, apart: Fleet, clusters: Clusters, tmp_path: Path
 ) -> None:
     def conditional(name: str) -> Path:
-        path = play(tmp_path, IMPORT)
-        content = yaml.safe_load(path.read_text())
-        content[0]["tasks"][0]["when"] = f"inventory_hostname == '{name}'"
-        path.write_text(yaml.safe_dump(content))
-        return path
+        return play(tmp_path, IMPORT, {"when": f"inventory_hostname == '{name}'"})
 
     # Ansible asks the first cluster alone whether the one task is run; what it leaves out is not passed over silently.
     left_out = controller.playbook(conditional("member-2"), apart)
@@ -129,11 +122,7 @@ def test_a_strategy_that_goes_host_by_host(
     assert refused.status == 2
     assert "Take the playbook each, or the role's entry point each" in refused.failures["member-1"]
     assert audit.writes() == {}
-    path = play(tmp_path, IMPORT, strategy="free")
-    content = yaml.safe_load(path.read_text())
-    content[0]["tasks"][0]["ansible.builtin.import_role"]["tasks_from"] = "each"
-    path.write_text(yaml.safe_dump(content))
-    run = controller.playbook(path, apart)
+    run = controller.playbook(play(tmp_path, {**IMPORT, "tasks_from": "each"}, strategy="free"), apart)
     assert run.status == 0, run.output
     assert run.changed == {"member-1": 1, "member-2": 1}
     assert audit.writes() == {"host": Counter({("create", "clusters"): 2})}

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.fan_out import (
     Outcome,
     as_task,
@@ -71,6 +72,33 @@ def test_work_begins_before_all_calls_are_made() -> None:
     outcomes: dict[str, Outcome] = {}
     fan_out(calls(), 1, outcomes.__setitem__)
     assert set(outcomes) == {"a", "b"}
+
+
+def test_an_error_on_the_way_begins_nothing_more_and_forgets_nothing() -> None:
+    begun: list[str] = []
+    first, blocked = threading.Event(), threading.Event()
+
+    def work(name: str) -> Outcome:
+        begun.append(name)
+        first.set()
+        return {"name": name}
+
+    def calls() -> Any:
+        yield "a", lambda: work("a")
+        assert first.wait(10)
+        yield "blocked", lambda: {"waited": blocked.wait(10)}
+        for number in range(5):
+            yield str(number), lambda: work("later")
+        raise ValueError("no more")
+
+    outcomes: dict[str, Outcome] = {}
+    with pytest.raises(ValueError, match="no more"):
+        fan_out(calls(), 1, outcomes.__setitem__)
+    blocked.set()
+    for thread in [each for each in threading.enumerate() if each.name.startswith("fan-out")]:
+        thread.join(10)
+    assert begun == ["a"]
+    assert outcomes["a"]["name"] == "a"
 
 
 def test_nobody() -> None:

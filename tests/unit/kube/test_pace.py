@@ -111,13 +111,16 @@ def test_threads_share_it() -> None:
     assert 0.19 <= time.monotonic() - began < 1
 
 
+class Counting(Pace):
+    """Counts the turns, and has nobody wait."""
+
+    taken = 0
+
+    def take(self) -> None:
+        self.taken += 1
+
+
 def test_writes_are_counted_and_nothing_else(server: Server) -> None:
-    class Counting(Pace):
-        taken = 0
-
-        def take(self) -> None:
-            self.taken += 1
-
     pace, live = Counting(), item(CONFIG_MAP, "a", "ns")
     live["metadata"] |= {"uid": "u", "resourceVersion": "1"}
     server.script = [Reply(200, live)]
@@ -136,12 +139,6 @@ def test_writes_are_counted_and_nothing_else(server: Server) -> None:
 
 
 def test_a_repeated_write_takes_a_turn_too(server: Server) -> None:
-    class Counting(Pace):
-        taken = 0
-
-        def take(self) -> None:
-            self.taken += 1
-
     pace, live = Counting(), item(CONFIG_MAP, "a", "ns")
     live["metadata"] |= {"uid": "u", "resourceVersion": "1"}
     server.script = [Reply(429, {}), Reply(200, live)] * 2
