@@ -18,6 +18,8 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
 from ansible_collections.kubesphere.multicluster.plugins.plugin_utils import local_goal
 from ansible_collections.kubesphere.multicluster.plugins.plugin_utils.goal_action import GoalAction
 
+from tests.unit.plugins.trust import trust_as_template
+
 MODULES = ["cluster_configuration", "cluster_info", "manifests", "member", "member_info"]
 PASSWORD = "top-secret-password"
 TOKEN = "a-token-in-a-mapping"
@@ -109,6 +111,13 @@ class TestArguments:
         options, context = seen({"inventory_hostname": "one"}, arguments={"count": "7"})
         assert options == {"cluster_name": "one", "count": 7, "size": "small", "password": None, "settings": {}}
         assert (context.cluster, context.check_mode) == ("one", False)
+
+    def test_plain_values(self) -> None:
+        templates = {trust_as_template("key"): [trust_as_template("text"), 1, 1.5, True, None]}
+        options, _context = seen(arguments={"settings": templates, "size": trust_as_template("large")})
+        ((key, values),) = options["settings"].items()
+        assert [type(each) for each in (options["size"], key, *values)] == [str, str, str, int, float, bool, type(None)]
+        assert (options["size"], options["settings"]) == ("large", {"key": ["text", 1, 1.5, True, None]})
 
     def test_a_name_of_its_own(self) -> None:
         options, context = seen({"inventory_hostname": "one"}, arguments={"cluster_name": "two"})
