@@ -9,7 +9,6 @@ Many threads, each of which waits for an object of its own, would make a list an
 from __future__ import annotations
 
 import contextlib
-import copy
 import itertools
 import threading
 import time
@@ -19,6 +18,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Union
 
 from .errors import Forbidden, Gone, KubeError, NotFound, Unauthorized, Unreachable
+from .merge import plain_copy
 from .resources import Kind, Object
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ class Informer:
             return self._looked_up(name, doubt, live)
         if found is None:
             raise NotFound(f"There is no {self._kind.title(name)}", self._session.cluster, status=404)
-        return copy.deepcopy(found)
+        copied: Object = plain_copy(found)
+        return copied
 
     def items(self) -> list[Object]:
         """All objects, sorted by name as a list is. They are everybody's, and not to be changed."""

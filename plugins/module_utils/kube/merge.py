@@ -91,9 +91,10 @@ def patch_between(live: Any, wanted: Any) -> Any:
 
 def plain_copy(value: Any) -> Any:
     """Copy JSON-like data into plain mappings and lists, whatever types the caller's are of."""
-    if type(value) in _SCALARS:  # most values are, and to ask for a Mapping takes ten times as long
+    kind = type(value)  # most values are scalars or dicts, and to ask for a Mapping takes ten times as long
+    if kind in _SCALARS:
         return value
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return {key: plain_copy(inner) for key, inner in value.items()}
     return [plain_copy(inner) for inner in value] if is_list(value) else value
 

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from .informer import Informer
+from .merge import plain_copy
 from .once import Once
 from .resources import Kind, Object
 
@@ -52,7 +52,8 @@ class Reads:
         """
         path = kind.path(name, namespace)
         if path in self._paths:
-            return copy.deepcopy(self._objects.get(path, live))
+            found: Object = plain_copy(self._objects.get(path, live))
+            return found
         informer = self._informer(kind)
         return informer.get(name, live) if informer else live()
 

@@ -99,28 +99,35 @@ SIGNING_REQUEST = {"status": {"certificate": str, "conditions": CONDITIONS}}
 EVENT = {**dict.fromkeys(("type", "reason", "message", "lastTimestamp", "eventTime"), str), "involvedObject": dict}
 
 
-def misfit(value: Any, shape: Shape, where: str = "") -> str:
+def misfit(value: Any, shape: Shape) -> str:
     """Where a value has not got its shape, in words; empty if it has."""
+    wrong = _wrong(value, shape)
+    return f"it{wrong}" if wrong.startswith(" ") else wrong.removeprefix(".")
+
+
+def _wrong(value: Any, shape: Shape) -> str:
+    """What is wrong, after its place below the value: the place is put together on the way back, where it is needed."""
+    if type(value) is shape:  # most are a text
+        return ""
     kind = shape if isinstance(shape, type) else type(shape)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        return f"{where or 'it'} is {_word(value)}, not {_WORDS[kind]}"
+        return f" is {_word(value)}, not {_WORDS[kind]}"
     content: Any = value
-    inner: list[tuple[str, Any, Shape, bool]] = []
     if isinstance(shape, list):
-        inner = [(f"{where}[{index}]", item, shape[0], True) for index, item in enumerate(content)]
+        for index, item in enumerate(content):
+            if wrong := _wrong(item, shape[0]):
+                return f"[{index}]{wrong}"
     elif isinstance(shape, dict) and ANY in shape:
-        inner = [(_below(where, key), item, shape[ANY], False) for key, item in content.items()]
+        for key, item in content.items():
+            if item is not None and (wrong := _wrong(item, shape[ANY])):
+                return f".{key}{wrong}"
     elif isinstance(shape, dict):
-        inner = [
-            (_below(where, key.rstrip("!")), content.get(key.rstrip("!")), below, key.endswith("!"))
-            for key, below in shape.items()
-        ]
-    found = (misfit(item, below, place) for place, item, below, needed in inner if needed or item is not None)
-    return next(filter(None, found), "")
-
-
-def _below(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key
+        for field, below in shape.items():
+            key = field.rstrip("!")
+            item = content.get(key)
+            if (item is not None or key != field) and (wrong := _wrong(item, below)):
+                return f".{key}{wrong}"
+    return ""
 
 
 def _word(value: Any) -> str:
