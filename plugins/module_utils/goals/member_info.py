@@ -13,7 +13,7 @@ from .goal import Context, Goal, Options, named, session
 
 def run(options: Options, context: Context) -> Result:
     """Say what the host knows of its members."""
-    host = session(options, named(options, context), context)
+    host = session(options, named(options, context), context, connections=fleet.AT_ONCE)
     if options["details"]:
         return Result(data=fleet_details.look(host, options["names"], before_days=options["renew_before_days"]))
     return Result(data={"members": fleet.members(host, options["names"], use=options["use"])})

@@ -11,12 +11,14 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from . import documents, text_file
 from .errors import ConnectionOptionError
+from .merge import plain_copy
 
 _LARGEST = 1024 * 1024  # bytes; a kubeconfig of a hundred contexts has some 400 KiB
 
@@ -286,7 +288,9 @@ def check_token(value: str, where: str) -> str:
     return token
 
 
+@lru_cache(maxsize=128)  # a member's is needed several times, and one file may have the contexts of a whole fleet
 def _parse(text: str, origin: str) -> dict[str, Any]:
+    """What a text holds; it is everybody's, and not to be changed."""
     if len(text) > _LARGEST:
         raise ConnectionOptionError(f"{origin} is larger than {_LARGEST} bytes", hint="Give the right file.")
     try:
@@ -329,7 +333,7 @@ def _select(config: dict[str, Any], name: str | None, origin: str, folder: Path 
         )
     _check_types(wanted, "cluster", cluster)
     _check_types(wanted, "user", user)
-    return Context(wanted, cluster, user, folder)
+    return Context(wanted, plain_copy(cluster), plain_copy(user), folder)
 
 
 def _check_types(context: str, section: str, mapping: dict[str, Any]) -> None:

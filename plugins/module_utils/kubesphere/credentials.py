@@ -14,7 +14,7 @@ import datetime
 import ipaddress
 import json
 import time
-from functools import lru_cache
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -221,7 +221,7 @@ def decode(encoded: str) -> Kubeconfig:
         return {}
 
 
-@lru_cache(maxsize=1024)
+@cache
 def server_of(encoded: str) -> str:
     """URL of the API server that a Cluster's kubeconfig leads to; empty where there is no readable one.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ..kube import documents, yaml_edit
@@ -137,7 +138,9 @@ def _learn(session: Session, content: Any, hidden: bool = False) -> None:
         session.redactor.add(content)
 
 
+@lru_cache(maxsize=128)  # the host's is asked for by each of its members
 def _parse(text: str | None, cluster: str) -> dict[str, Any]:
+    """What the text holds; it is everybody's, and not to be changed."""
     try:
         content = documents.load_one(text or "", CONFIG)
     except documents.Malformed as error:

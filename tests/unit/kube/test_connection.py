@@ -99,6 +99,15 @@ def test_base64_may_be_folded() -> None:
     assert context.inline("cluster", "certificate-authority") == "abcdef"
 
 
+def test_a_kubeconfig_that_was_read_before_is_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(json.dumps(config(user={"exec": {"args": ["one"]}})))
+    load(path).user["exec"]["args"].append("two")
+    assert load(path).user == {"exec": {"args": ["one"]}}
+    path.write_text(json.dumps(config(user={"token": "abc"})))
+    assert load(path).user == {"token": "abc"}
+
+
 def test_the_kubeconfig_says_it_all() -> None:
     cluster = {"insecure-skip-tls-verify": True, "proxy-url": "http://p:1", "tls-server-name": "n"}
     found = resolve({"kubeconfig": config(cluster, {"token": "abc", "as": "jane", "as-groups": ["g"]})})
