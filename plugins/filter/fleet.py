@@ -81,6 +81,17 @@ def member_table(members: Sequence[Mapping[str, Any]], expected: Sequence[str]) 
     return table.aligned(rows)
 
 
+def members_used(hostvars: Mapping[str, Mapping[str, Any]], members: Sequence[str]) -> Any:
+    """Number of nodes by name of the Cluster, of the members that this run has used through the host.
+
+    Args:
+        hostvars: variables by inventory name, ``import_fleet`` among them.
+        members: inventory names of the members.
+    """
+    imported = outcomes(hostvars, members, ["import_fleet"])["import_fleet"]
+    return _fact({each["name"]: each["nodes"] for each in imported.values() if each.get("verified")})
+
+
 def member_states(members: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Whether each member is to be ``present`` or ``absent``, by the name of its Cluster; two may say both of one.
 
@@ -90,7 +101,8 @@ def member_states(members: Sequence[str], hostvars: Mapping[str, Mapping[str, An
     """
     states: dict[str, str] = {}
     for name in members:
-        cluster, state = _cluster_name(name, hostvars), _state(name, hostvars)
+        variables = hostvars[name]  # once: it costs a millisecond
+        cluster, state = _cluster_name(name, variables), _state(name, variables)
         states[cluster] = state if states.get(cluster, state) == state else unbind_batch.BOTH
     return states
 
@@ -125,8 +137,8 @@ def fleet_status(
         fleet["members"],
         fleet["leftovers"],
         host=host,
-        members={name: _cluster_name(name, hostvars) for name in members},
-        absent=[name for name in members if _state(name, hostvars) == "absent"],
+        members={name: _cluster_name(name, hostvars[name]) for name in members},
+        absent=[name for name in members if _state(name, hostvars[name]) == "absent"],
         plans={name: drift.planned(outcomes) if outcomes else {} for name, outcomes in plans.items()},
         problems=fleet["problems"],
     )
@@ -160,13 +172,13 @@ def _phases(
     return {name: [phase[name] for phase in phases if name in phase] for name in names}
 
 
-def _cluster_name(member: str, hostvars: Mapping[str, Mapping[str, Any]]) -> str:
-    return str(hostvars[member].get("kubesphere_cluster_name") or member)
+def _cluster_name(member: str, variables: Mapping[str, Any]) -> str:
+    return str(variables.get("kubesphere_cluster_name") or member)
 
 
-def _state(member: str, hostvars: Mapping[str, Mapping[str, Any]]) -> str:
+def _state(member: str, variables: Mapping[str, Any]) -> str:
     """A state that is misspelt would leave the member out of every playbook without a word."""
-    state = str(hostvars[member].get("kubesphere_member_state") or "present")
+    state = str(variables.get("kubesphere_member_state") or "present")
     if state not in ("present", "absent"):
         raise AnsibleFilterError(f"kubesphere_member_state of {member} is {state}: set it to present or absent.")
     return state
@@ -195,6 +207,7 @@ class FilterModule:
             "judged": judged,
             "member_states": member_states,
             "member_table": member_table,
+            "members_used": members_used,
             "problem_list": problem_list,
             "proxy_url": proxy_url,
             "status_fails": status_fails,

@@ -30,6 +30,12 @@ options:
     description: Whether to use each member through the host.
     type: bool
     default: true
+  used:
+    description:
+      - Members that have been used through the host just now, and the number of nodes that was seen. They are not used
+        again, but have to be Ready all the same.
+    type: dict
+    default: {}
   details:
     description:
       - Whether to look closely. Each member is read through the host then, with the host's credential alone, and its

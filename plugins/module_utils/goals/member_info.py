@@ -16,7 +16,7 @@ def run(options: Options, context: Context) -> Result:
     host = session(options, named(options, context), context, connections=fleet.AT_ONCE)
     if options["details"]:
         return Result(data=fleet_details.look(host, options["names"], before_days=options["renew_before_days"]))
-    return Result(data={"members": fleet.members(host, options["names"], use=options["use"])})
+    return Result(data={"members": fleet.members(host, options["names"], use=options["use"], used=options["used"])})
 
 
 GOAL = Goal(
@@ -26,6 +26,7 @@ GOAL = Goal(
         **CLUSTER_NAME,
         "names": {"type": "list", "elements": "str", "default": []},
         "use": {"type": "bool", "default": True},
+        "used": {"type": "dict", "default": {}},
         "details": {"type": "bool", "default": False},
         "renew_before_days": {"type": "int", "default": fleet_details.BEFORE_DAYS},
     },

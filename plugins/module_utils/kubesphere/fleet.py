@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,13 +21,16 @@ AT_ONCE = 8
 """Members that are looked at side by side."""
 
 
-def members(host: Session, names: Sequence[str] = (), *, use: bool = True) -> list[dict[str, Any]]:
+def members(
+    host: Session, names: Sequence[str] = (), *, use: bool = True, used: Mapping[str, int] | None = None
+) -> list[dict[str, Any]]:
     """Every cluster that the host knows, itself included; no secrets.
 
     Args:
         host: the host.
         names: only these; all if empty. One that the host does not know is listed as ``known: False``.
         use: also use each member through the host, to see that it works now.
+        used: number of nodes by name, of those that have been used just now, and need not be again.
 
     Raises:
         KubeError: the host cannot be read.
@@ -36,11 +39,14 @@ def members(host: Session, names: Sequence[str] = (), *, use: bool = True) -> li
     config = kubesphere_config.read(host) if use else None
     token = jwt.admin_token(config.jwt_secret) if config else None
     wanted = list(names) or sorted(clusters)
+    seen = used or {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda name: member(host, name, clusters.get(name), token), wanted))
+        return list(pool.map(lambda name: member(host, name, clusters.get(name), token, seen.get(name)), wanted))
 
 
-def member(host: Session, name: str, cluster: Object | None, token: Secret | None = None) -> dict[str, Any]:
+def member(
+    host: Session, name: str, cluster: Object | None, token: Secret | None = None, seen: int | None = None
+) -> dict[str, Any]:
     """What a Cluster says, and with a token whether the member can be used through the host.
 
     Args:
@@ -48,15 +54,16 @@ def member(host: Session, name: str, cluster: Object | None, token: Secret | Non
         name: name of the Cluster.
         cluster: the Cluster; None if the host has none of this name.
         token: the host's admin token.
+        seen: number of its nodes, if it has been used just now.
     """
     if cluster is None:
         return {"name": name, "known": False, "problem": f"{host.cluster} has no Cluster {name}: import it"}
     metadata, spec, status = cluster["metadata"], cluster.get("spec") or {}, cluster.get("status") or {}
     labels = metadata.get("labels") or {}
     ready = condition(cluster, "Ready")
-    problem, nodes = condition_problem(cluster, "Ready"), status.get("nodeCount")
+    problem, nodes = condition_problem(cluster, "Ready"), status.get("nodeCount") if seen is None else seen
     is_host = HOST_LABEL in labels
-    if token and not problem and not is_host:
+    if token and not problem and not is_host and seen is None:
         try:
             nodes = ks_apiserver.nodes_of_member(host, name, token, ks_apiserver.RESTART)
         except KubeError as error:

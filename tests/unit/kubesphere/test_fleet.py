@@ -105,6 +105,16 @@ def test_members_are_used_if_wanted_and_possible(use: bool, configured: bool, us
     assert bool([path for _method, path in session.requests if path.startswith(PROXY)]) is used
 
 
+def test_those_that_were_used_just_now_are_not_used_again() -> None:
+    session = host(imported("one"), imported("two"), imported("three", ready="False"))
+    found = {each["name"]: each for each in members(session, used={"one": 5, "three": 6})}
+    assert {name: each["nodes"] for name, each in found.items()} == {"one": 5, "two": 3, "three": 6}
+    assert [name for name, each in found.items() if each["problem"]] == ["three"]
+    assert [path for _method, path in session.requests if path.startswith(PROXY)] == [
+        f"{PROXY}/api/clusters/two/v1/nodes"
+    ]
+
+
 def test_one_that_is_not_ready_is_not_used() -> None:
     session = host(imported("one", ready="False"))
     found = members(session)[0]

@@ -101,6 +101,17 @@ def test_a_table_of_nothing() -> None:
     assert len(FILTERS["member_table"]([], [])) == 1
 
 
+def test_whom_this_run_has_used() -> None:
+    imported = {
+        "a": {"name": "one", "verified": True, "nodes": 3},
+        "b": {"name": "b", "verified": False, "nodes": None},
+        "c": {"failed": True},
+    }
+    hostvars = {name: {"import_fleet": {"clusters": imported}} for name in imported}
+    assert FILTERS["members_used"](hostvars, list(imported)) == {"one": 3}
+    assert FILTERS["members_used"]({"a": {}}, ["a"]) == {}
+
+
 def test_who_is_to_be_unbound() -> None:
     variables = {
         "a": {"kubesphere_member_state": "absent"},
