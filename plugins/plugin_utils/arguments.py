@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from .local_goal import COLLECTION
+from .local_goal import COLLECTION, native
 
 
 def validated(name: str, spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def validated(name: str, spec: Mapping[str, Any], arguments: Mapping[str, Any]) 
     Raises:
         AnsibleActionFail: they are not what the plugin takes.
     """
-    checked = ArgumentSpecValidator(dict(spec)).validate(dict(arguments))
+    checked = ArgumentSpecValidator(dict(spec)).validate(native(dict(arguments)))
     if checked.error_messages:
         raise AnsibleActionFail(f"{COLLECTION}.{name}: {'; '.join(checked.error_messages)}")
     found: dict[str, Any] = checked.validated_parameters

@@ -39,7 +39,7 @@ class LocalGoal:
         """
         self.goal = goal
         self.cluster = cluster
-        given = _native(named(goal, arguments, cluster))
+        given = native(named(goal, arguments, cluster))
         self._hidden = secret_values(given)
         self.options = self._validated(given)
 
@@ -73,12 +73,12 @@ def named(goal: Goal, arguments: Mapping[str, Any], cluster: str) -> dict[str, A
     return {**({"cluster_name": cluster} if goal.needs_name else {}), **arguments}
 
 
-def _native(value: Any) -> Any:
+def native(value: Any) -> Any:
     """Values without what ansible-core 2.19 notes on each of them; it makes them ten times as dear to check."""
     if isinstance(value, dict):
-        return {_native(key): _native(item) for key, item in value.items()}
+        return {native(key): native(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_native(item) for item in value]
+        return [native(item) for item in value]
     for kind in (str, bool, int, float):
         if isinstance(value, kind):
             return kind(value)

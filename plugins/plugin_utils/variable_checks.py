@@ -11,6 +11,7 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from .host_variables import HostVariables, Variables
+from .local_goal import native
 
 _KEPT = 4  # values of one variable that are known to be fine
 
@@ -37,7 +38,7 @@ class VariableChecks:
         new = {name: value for name, value in given.items() if not any(value is each for each in self._fine[name])}
         looked_at = new.keys() | (self._required - given.keys())
         spec = {name: self._spec[name] for name in self._spec if name in looked_at}
-        messages = ArgumentSpecValidator(spec).validate(new, validate_role_argument_spec=True).error_messages
+        messages = ArgumentSpecValidator(spec).validate(native(new), validate_role_argument_spec=True).error_messages
         if messages:
             return "Validation of arguments failed:\n" + "\n".join(messages)
         for name, value in new.items():
