@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.goals.fan_out import as_task
 from ..plugin_utils.arguments import validated
+from ..plugin_utils.registered import by_register
 
 ARGUMENT_SPEC = {"of": {"type": "list", "elements": "str", "required": True}}
 
@@ -37,5 +38,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                     f"was false for the first of them, so nothing was done with {name}. Choose clusters by --limit or "
                     "kubesphere_member_state, or take the role's entry point each (tasks_from: each)."
                 )
-        outcomes = [each["clusters"][name] for each in fleets.values() if name in each.get("clusters", {})]
+        phases = [left for register, fleet in fleets.items() for _name, left in by_register(fleet, register)]
+        outcomes = [each["clusters"][name] for each in phases if name in each.get("clusters", {})]
         return {**result, **as_task(outcomes)}

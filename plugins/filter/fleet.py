@@ -46,7 +46,7 @@ def judged(
     """
     clusters = {}
     for name, outcome in _looked_at(hostvars, names).items():
-        told = {"failed": True, "msg": f"Nothing was written. {problem_list(problems, name)}"}
+        told = {"failed": True, "msg": preflight.refusal(problems, name)}
         clusters[name] = {**outcome, **told} if name in problems else outcome
     return _fact({"changed": False, "clusters": clusters, "failed_clusters": list(problems)})
 
@@ -58,10 +58,7 @@ def problem_list(problems: Mapping[str, Sequence[str]], only: str | None = None)
         problems: as fleet_problems gives them.
         only: inventory name of the one cluster to speak of.
     """
-    chosen = {name: found for name, found in problems.items() if only in (None, name)}
-    count = sum(map(len, chosen.values()))
-    lines = [f"- {name}: {problem}" for name in sorted(chosen) for problem in chosen[name]]
-    return "\n".join([f"{count} problem{'s' if count != 1 else ''} found:", *lines])
+    return preflight.problem_list(problems, only)
 
 
 def member_table(members: Sequence[Mapping[str, Any]], expected: Sequence[str]) -> list[str]:

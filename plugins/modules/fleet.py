@@ -8,41 +8,88 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet
-short_description: Do with every cluster of the play in one task what a module of this collection does with one
+short_description: Bring every cluster of the play along its road in one task
 version_added: 0.1.0
 author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:
   - With C(run_once), one task works on all clusters of the batch side by side, each with its own variables. A thousand
     clusters so cost one process, one connection to the host and one watch of its Clusters in place of a thousand.
+  - What is done with a cluster are O(phases), one after the other. No cluster waits for another, but for the one that
+    goes first, and where clusters are judged together.
   - The failure of one cluster is kept in RV(clusters) and does not fail the task; the module
-    M(kubesphere.multicluster.outcome) hands each cluster its own result later. What is done in one task is not begun
-    with a cluster that O(after) has seen failing.
-  - Without C(run_once), the task concerns its own inventory host alone, fails by itself, and is done by the host's own
-    connection. That is for clusters behind a bastion, and for strategies other than linear.
+    M(kubesphere.multicluster.outcome) hands each cluster its own result later. A cluster that has failed goes no further
+    on its road, nor is it begun with if O(after) has seen it failing.
+  - Without C(run_once), the task concerns its own inventory host alone, has one phase, fails by itself, and is done by
+    the host's own connection. That is for clusters behind a bastion, and for strategies other than linear.
   - The keywords C(serial) and C(throttle) bound the clusters that are worked on at the same time, as everywhere.
 options:
-  phase:
-    description: What the result calls this step.
-    type: str
-    required: true
-  module:
-    description: The module, without the collection's name.
-    type: str
-    required: true
-    choices: [cluster_configuration, cluster_info, member, proxy_address]
-  arguments:
-    description:
-      - Names of variables that hold the module's arguments, as mappings; a later one goes before.
-      - Names, not values, for each cluster has its own.
+  phases:
+    description: The road.
     type: list
-    elements: str
+    elements: dict
     required: true
-  applies:
-    description:
-      - Name of the variable that says whether a cluster is meant at all.
-      - By default all are.
+    suboptions:
+      phase:
+        description: What the result calls it.
+        type: str
+        required: true
+      module:
+        description: The module, without the collection's name.
+        type: str
+        required: true
+        choices: [cluster_configuration, cluster_info, member, proxy_address]
+      arguments:
+        description:
+          - Names of variables that hold the module's arguments, as mappings; a later one goes before.
+          - Names, not values, for each cluster has its own.
+        type: list
+        elements: str
+        required: true
+      applies:
+        description:
+          - Name of the variable that says whether the phase is for a cluster.
+          - By default it is for all.
+        type: str
+      register:
+        description:
+          - Variable in which later phases, and those who come after the task, find what this one has returned, in the
+            shape of a task with one phase.
+          - The one that the task itself registers, where it has no other phase.
+        type: str
+        required: true
+      clusters:
+        description:
+          - V(first) is the one that goes first, V(others) are all but it.
+          - The others begin such a phase when the first one has come past it, and not at all if that has failed. If it is
+            not among the clusters of the play, nobody waits for it.
+        type: str
+        choices: [all, first, others]
+        default: all
+      waits:
+        description: Nothing is done but to wait, so any number of clusters may do so at the same time.
+        type: bool
+        default: false
+      judged:
+        description:
+          - The clusters are seen side by side when they have come to the end of the phase, which is one of the module
+            M(kubesphere.multicluster.cluster_info). What is wrong with one of them is its failure; what is wrong with the
+            first is everybody's.
+          - A cluster that takes three times as long as most, and half a second at least, is not waited for, and judged
+            when it comes; unless O(strict) is set, or the road ends there.
+        type: bool
+        default: false
+  first:
+    description: Inventory name of the cluster that goes first, the fleet's host.
     type: str
+  independent:
+    description: Nobody waits for the first cluster, for example because nothing is written.
+    type: bool
+    default: false
+  strict:
+    description: What is wrong with any cluster, where they are judged, is everybody's failure.
+    type: bool
+    default: false
   after:
     description:
       - Names of variables that earlier tasks of this module have registered. Clusters that failed there are left out.
@@ -60,7 +107,9 @@ options:
     type: dict
     default: {}
   in_flight:
-    description: Number of clusters that are worked on at the same time; V(0) is without a bound.
+    description:
+      - Number of clusters that are worked on at the same time; V(0) is without a bound.
+      - Those in phases that only wait do not count, nor do those that the judgement does not wait for.
     type: int
     default: 0
   writes_per_second:
@@ -76,9 +125,11 @@ seealso:
 EXAMPLES = r"""
 - name: Import all members
   kubesphere.multicluster.fleet:
-    phase: import
-    module: member
-    arguments: [my_access, my_member]
+    phases:
+      - phase: import
+        module: member
+        arguments: [my_access, my_member]
+        register: imported
     in_flight: 50
   vars:
     my_access:
@@ -99,13 +150,24 @@ EXAMPLES = r"""
 RETURN = r"""
 clusters:
   description:
-    - What happened to each cluster by its inventory name. What the module returns is in it, C(phase), C(module) and
+    - What happened to each cluster by its inventory name, in the last phase that it came to. What the module returns is in it, C(phase), C(module) and
       C(seconds), and C(failed) with C(msg) where it failed.
     - Clusters that were not meant, or had failed before, are not in it.
   returned: always
   type: dict
   sample:
     member-1: {changed: true, name: member-1, verified: true, phase: import, module: member, seconds: 2.1}
+registers:
+  description: The same for each phase, by the variables that the phases name.
+  returned: where there are several phases
+  type: dict
+  sample:
+    install_fleet: {clusters: {member-1: {changed: false, phase: install, module: cluster_configuration, seconds: 0.2}}}
+ended:
+  description: When the task ended, in seconds since 1970.
+  returned: always
+  type: float
+  sample: 1763866800.123
 changed_clusters:
   description: Inventory names of the clusters with which something changed.
   returned: always

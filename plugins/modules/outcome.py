@@ -33,7 +33,7 @@ seealso:
 EXAMPLES = r"""
 - name: Hand each cluster its outcome
   kubesphere.multicluster.outcome:
-    of: [preflight_fleet, install_fleet, install_waited, import_fleet]
+    of: [preflight_fleet, install_road]
 """
 
 RETURN = r"""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -35,13 +35,14 @@ class HostVariables:
     common is evaluated once.
     """
 
-    def __init__(self, task: Any, loader: Any, task_vars: Variables) -> None:
+    def __init__(self, task: Any, loader: Any, task_vars: Variables, registers: Collection[str] = ()) -> None:
         """Look at nothing yet.
 
         Args:
             task: the task, as its action plugin has it.
             loader: the action plugin's.
             task_vars: variables of the host that the task runs for.
+            registers: names of variables that get new values on the way, see :meth:`register`.
         """
         hostvars = task_vars["hostvars"]  # the one way from an action plugin to the variables of others
         self._manager, self._inventory = hostvars._variable_manager, hostvars._inventory
@@ -52,6 +53,8 @@ class HostVariables:
         self._known: dict[tuple[Any, ...], Any] = {}
         self._looked_through: dict[int, tuple[Any, bool]] = {}
         self._kept: list[Any] = []  # what is known by its id has to live as long
+        self._registers = frozenset(registers)
+        self._passing: dict[int, Variables] = {}  # templates of what was made of those, by the id of a host's variables
 
     @property
     def runs_host_by_host(self) -> bool:
@@ -68,6 +71,15 @@ class HostVariables:
             _hosts_all=self._all_hosts,
         )
         return found
+
+    def register(self, name: str, value: Any, variables: Variables) -> None:
+        """Give one of the registers of a host another value; what was made of the former is a template again."""
+        variables |= self._passing.pop(id(variables), {})
+        variables[name] = value
+
+    def forget(self, variables: Variables) -> None:
+        """The variables of a host are no longer of use."""
+        self._passing.pop(id(variables), None)
 
     def templated(self, templates: Mapping[str, Any], variables: Variables) -> Variables:
         """Values as a task's arguments: templated by a host's variables, those that are omitted left out.
@@ -147,19 +159,28 @@ class HostVariables:
             self._looked_through[id(value)] = (value, has_templates(value))
         return self._looked_through[id(value)][1]
 
-    def _settle_parts(self, template: Any, variables: Variables, under: frozenset[str]) -> None:
+    def _settle_parts(self, template: Any, variables: Variables, under: frozenset[str]) -> bool:
+        """Settle the variables that a template reads; whether one of them may be another at the next phase."""
         found = parts(template)
+        passing = found is None
         for name in found.names - _NOT_SETTLED if found else ():
             if name in variables and name not in under:
-                self._settle(name, variables, under)
+                passing = self._settle(name, variables, under) or passing
+        return passing
 
-    def _settle(self, name: str, variables: Variables, under: frozenset[str]) -> None:
-        """Put a variable's value in the place of its template; what cannot be had stays, for Ansible to say why."""
+    def _settle(self, name: str, variables: Variables, under: frozenset[str]) -> bool:
+        """Put a variable's value in the place of its template; what cannot be had stays, for Ansible to say why.
+
+        Returns:
+            Whether it may be another at the next phase.
+        """
         template = variables[name]
+        if name in self._registers:
+            return True
         found = parts(template) if self._has_templates(template) else None
         if found is None or not found.settled:
-            return
-        self._settle_parts(template, variables, under | {name})
+            return found is not None or name in self._passing.get(id(variables), ())
+        passing = self._settle_parts(template, variables, under | {name})
         read = {each: variables.get(each) for each in sorted(found.names - _SAME_FOR_ALL)}
         # What is still a template after it was settled may be another value for each host.
         shared = found.pure and "vars" not in read and not any(map(self._has_templates, read.values()))
@@ -167,15 +188,24 @@ class HostVariables:
         value = self._known.get(key, _NOTHING) if shared else _NOTHING
         if value is _NOTHING:
             try:
-                value = self._evaluated(template, variables)
+                value = self._value(template, variables)
             except AnsibleError:
-                return
+                return passing
             if self._has_templates(value) or value == variables.get("omit", _NOTHING):
-                return
-            if shared:
+                return passing
+            if shared and not passing:
                 self._known[key] = value
                 self._kept += [template, *read.values()]
+        if passing:
+            self._passing.setdefault(id(variables), {})[name] = template
         variables[name] = value
+        return passing
+
+    def _value(self, template: Any, variables: Variables) -> Any:
+        plain = _PLAIN.fullmatch(template) if isinstance(template, str) else None
+        if plain and plain[1] in variables and not self._has_templates(variables[plain[1]]):
+            return variables[plain[1]]
+        return self._evaluated(template, variables)
 
 
 def merged(variables: Variables, names: Iterable[str]) -> Variables:

@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 Outcomes = Mapping[str, Mapping[str, Any]]
+Registered = Mapping[str, Any]
+
+_ROADS = ("install_road", "rollout_road", "drift_road")
+"""Variables that tasks with several phases register; ``registers`` there has what tasks with one would have left."""
 
 
 def outcomes(hostvars: Any, names: Iterable[str], registers: Sequence[str]) -> dict[str, Outcomes]:
-    """Outcomes by variable and inventory name, of those clusters that have any.
+    """Outcomes by variable and inventory name, of those clusters that have any; of several, the last.
 
     Args:
         hostvars: variables by inventory name.
@@ -25,11 +29,26 @@ def outcomes(hostvars: Any, names: Iterable[str], registers: Sequence[str]) -> d
         missing = [register for register in registers if name not in found[register]]  # all of a batch have the same
         variables = read(name) if missing and name in hostvars else {}
         for register in missing:
-            found[register] |= _clusters(name, variables.get(register) or {})
+            for registered in sorted(_left(variables, register), key=lambda each: float(each.get("ended") or 0)):
+                found[register] |= _clusters(name, registered)
     return dict(found)
 
 
-def _clusters(name: str, registered: Mapping[str, Any]) -> Outcomes:
+def by_register(registered: Registered, register: str) -> Iterator[tuple[str, Registered]]:
+    """What a task has left, by the variables that tasks with one phase would have registered."""
+    yield from (registered.get("registers") or {register: registered}).items()
+
+
+def _left(variables: Registered, register: str) -> Iterator[Registered]:
+    if variables.get(register):
+        yield variables[register]
+    for road in _ROADS:
+        left = variables.get(road) or {}
+        if register in (left.get("registers") or ()):
+            yield {**left["registers"][register], "ended": left.get("ended")}
+
+
+def _clusters(name: str, registered: Registered) -> Outcomes:
     clusters: Outcomes = registered.get("clusters") or {}
     if name in clusters and "diff" in registered:  # of a task for one cluster, which has shown it as its own
         return {name: {**clusters[name], "diff": registered["diff"]}}

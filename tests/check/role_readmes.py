@@ -110,6 +110,8 @@ def _variable_problems(root: Path) -> Iterator[str]:
     for role, names in read.items():
         for name in sorted(names - known):
             yield f"{name} is read in roles/{role}/tasks and is not in roles/{VARIABLES}/meta/argument_specs.yml"
+    for name in sorted(_names(_derived(root)) - known):
+        yield f"{name} is read in roles/{VARIABLES}/vars and is not in roles/{VARIABLES}/meta/argument_specs.yml"
     for name in sorted(documented - set().union(*(_resolved(names, root) for names in read.values()))):
         yield f"{name} is in roles/{VARIABLES}/meta/argument_specs.yml and no role reads it"
 
@@ -234,7 +236,8 @@ def _defaults(role: str, root: Path) -> dict[str, Any]:
 
 
 def _derived(root: Path) -> dict[str, Any]:
-    return dict(_load(root / "roles" / VARIABLES / "vars" / "main.yml") or {})
+    files = sorted((root / "roles" / VARIABLES / "vars" / "main").glob("*.yml"))
+    return {name: value for file in files for name, value in (_load(file) or {}).items()}
 
 
 def _load(file: Path) -> Any:

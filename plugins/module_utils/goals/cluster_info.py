@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..kube.errors import KubeError
@@ -64,6 +65,20 @@ def run(options: Options, context: Context) -> Result:
     # Once, by the host, for it is the fleet's.
     advice = configuration.advise_jwt_secret(options["jwt_secret"]) if options["cluster_role"] == "host" else []
     return Result(data={"cluster": cluster, "problems": problems}, warnings=[f"{name}: {each}" for each in advice])
+
+
+def verdict(outcomes: Mapping[str, Mapping[str, Any]], host: str | None, strict: bool) -> dict[str, str]:
+    """Which clusters may go no further, and why, seen side by side.
+
+    Args:
+        outcomes: what the goal returned, or ``failed`` and ``msg``, by inventory name.
+        host: inventory name of the host; if it has problems, nothing can be done with any other.
+        strict: whether the problems of one cluster are the end for all.
+
+    Returns:
+        Messages by inventory name.
+    """
+    return preflight.verdict(outcomes, host, strict)
 
 
 GOAL = Goal(

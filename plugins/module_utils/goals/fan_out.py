@@ -1,48 +1,269 @@
 # Copyright (c) 2026, kubesphere.multicluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One goal for many clusters at the same time (private to the collection)."""
+"""The road of many clusters at the same time (private to the collection)."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from typing import Any
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
 
 Outcome = dict[str, Any]
-"""Result of one cluster's task: ``changed``, ``failed``, ``msg`` and so on, and ``seconds``, which it took."""
+"""Result of one cluster's phase: ``changed``, ``failed``, ``msg`` and so on, and ``seconds``, which it took."""
 
 Call = Callable[[], Outcome]
 
+_LATE = 3.0
+"""How many times as long as most others a cluster may take before they go on without it."""
 
-def fan_out(calls: Iterable[tuple[str, Call]], in_flight: int, done: Callable[[str, Outcome], None]) -> None:
-    """Work on many clusters in threads; none of them waits for another, or fails because of another.
+_LATE_AT_LEAST = 0.5
+"""Seconds; what takes less holds nobody up."""
 
-    Calls are taken one by one, so that the first clusters are worked on while the calls for others are being made.
 
-    Args:
-        calls: name of each cluster, and what is to be done with it, which raises nothing.
-        in_flight: number of clusters that are worked on at the same time.
-        done: told of each end as it comes, in this thread.
+@dataclass(frozen=True)
+class Phase:
+    """A step of the road.
 
-    Raises:
-        Exception: what making the calls has raised; nothing more is begun then, and ``done`` is told of what has ended.
+    Attributes:
+        name: what the outcome calls it.
+        waits: whether it does nothing but wait, so that any number of clusters may be in it.
+        follows: whether no cluster begins it before the one that goes first is past it.
+        judged: whether all clusters are judged together at its end.
     """
-    pool = ThreadPoolExecutor(max(1, in_flight), thread_name_prefix="fan-out")
-    futures: dict[Future[Outcome], str] = {}
-    try:
-        for name, call in calls:
-            futures[pool.submit(timed, call)] = name
-        for future in as_completed(futures):
-            done(futures.pop(future), future.result())
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for future, name in futures.items():
-            if future.done() and not future.cancelled():
-                done(name, future.result())
-        raise
-    pool.shutdown()
+
+    name: str
+    waits: bool = False
+    follows: bool = False
+    judged: bool = False
+
+
+class Work(Protocol):
+    """What is done with the clusters. Its methods are called in one thread, the calls in threads of their own."""
+
+    def call(self, name: str, phase: int) -> Call | None:
+        """What is to be done with a cluster in a phase, which raises nothing; None if the phase is not for it."""
+
+    def verdict(self, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
+        """Why clusters may go no further, by name, seen side by side."""
+
+    def done(self, name: str, phase: int, outcome: Outcome) -> None:
+        """Something was done."""
+
+    def passed(self, name: str) -> None:
+        """A cluster is past a phase."""
+
+    def ended(self, name: str) -> None:
+        """A cluster has come to the end of its road, or to its failure."""
+
+
+@dataclass(frozen=True)
+class _Step:
+    name: str
+    phase: int
+    began: float
+
+
+class FanOut:
+    """Clusters on their roads, each in a thread of its own; none waits for another, or fails because of another.
+
+    There are two exceptions. Where a phase follows the cluster that goes first, the host, the others wait for it, and
+    are not begun if it fails. And where a phase is judged, clusters wait until all can be seen side by side; but one
+    that takes much longer than the others is waited for no more, and is judged when it comes.
+
+    What is to be done is asked for when there is room for it, later phases before earlier ones: what has been begun is
+    brought to its end before more is begun.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        phases: Sequence[Phase],
+        names: Sequence[str],
+        in_flight: int,
+        first: str | None = None,
+        patient: bool = False,
+    ) -> None:
+        """Begin nothing yet.
+
+        Args:
+            work: what is done with them.
+            phases: the road.
+            names: the clusters.
+            in_flight: number of clusters that are worked on at the same time, but for those in phases that wait.
+            first: the one that goes first.
+            patient: whether the judgement waits for the last one, however long it takes.
+        """
+        self._work, self._phases, self._in_flight = work, phases, max(1, in_flight)
+        self._first = first if first in names else None
+        self._patient = patient
+        ahead = [self._first] if self._first else []
+        self._ready: list[deque[str]] = [deque() for _phase in phases]
+        if phases:
+            self._ready[0] += [*ahead, *(name for name in names if name != self._first)]
+        self._running: dict[Future[Outcome], _Step] = {}
+        self._completed: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        self._arrived: list[dict[str, Outcome]] = [{} for _phase in phases]
+        self._seconds: list[list[float]] = [[] for _phase in phases]  # of those that have arrived, in order
+        self._judged: set[int] = set()
+        self._first_at = 0  # the phase that the first one is in
+        self._first_failed = ""  # the phase in which it failed
+
+    def run(self) -> None:
+        """Bring all of them to their ends.
+
+        Raises:
+            Exception: what ``work`` has raised; nothing more is begun then, and it is told of what has been done.
+        """
+        pool = ThreadPoolExecutor(max(1, sum(map(len, self._ready))), thread_name_prefix="fan-out")
+        try:
+            self._begin(pool)
+            while self._running:
+                self._take()
+                self._judge()
+                self._begin(pool)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for future, step in self._running.items():
+                if future.done() and not future.cancelled():
+                    self._work.done(step.name, step.phase, future.result())
+            raise
+        pool.shutdown()
+
+    # What can begin
+
+    def _begin(self, pool: ThreadPoolExecutor) -> None:
+        """Begin whatever can; who passes a phase that is not for it may begin the next."""
+        moved = True
+        while moved:
+            moved = False
+            for phase in reversed(range(len(self._phases))):
+                while (name := self._next(phase)) is not None:
+                    call = self._work.call(name, phase)
+                    if call is None:
+                        self._pass(name, phase)
+                        moved = True
+                    elif self._is_held(name, phase):
+                        self._refuse(name, phase)
+                    else:
+                        future = pool.submit(timed, call)
+                        self._running[future] = _Step(name, phase, time.monotonic())
+                        future.add_done_callback(self._completed.put)
+            moved = self._judge() or moved
+
+    def _next(self, phase: int) -> str | None:
+        """A cluster that may begin a phase now."""
+        ready = self._ready[phase]
+        if not ready or (not self._phases[phase].waits and self._now_in_flight() >= self._in_flight):
+            return None
+        if self._first is not None and self._first in ready:
+            ready.remove(self._first)
+            return self._first
+        if self._is_held(ready[0], phase) and not self._first_failed:
+            return None
+        return ready.popleft()
+
+    def _is_held(self, name: str, phase: int) -> bool:
+        """Whether the one that goes first has not come past a phase which others begin after it."""
+        follows = self._phases[phase].follows and self._first not in (None, name)
+        return follows and self._first_at <= phase
+
+    def _refuse(self, name: str, phase: int) -> None:
+        message = (
+            f"{self._first} has failed ({self._first_failed}), so this was not begun. Mend that, and run it again."
+        )
+        self._done(name, phase, {"changed": False, "failed": True, "msg": message, "seconds": 0.0})
+
+    def _now_in_flight(self) -> int:
+        now = time.monotonic()
+        return sum(
+            1 for step in self._running.values() if not self._phases[step.phase].waits and not self._is_late(step, now)
+        )
+
+    # What has come
+
+    def _take(self) -> None:
+        """Wait for an end, or until it is known that one will be late."""
+        try:
+            future = self._completed.get(timeout=self._until_late())
+        except Empty:
+            return
+        step, outcome = self._running.pop(future), future.result()
+        if self._phases[step.phase].judged:
+            self._arrived[step.phase][step.name] = outcome
+            insort(self._seconds[step.phase], outcome["seconds"])
+            if step.phase in self._judged:  # the others could not wait for it
+                self._tell(step.phase, [step.name])
+        else:
+            self._done(step.name, step.phase, outcome)
+
+    def _done(self, name: str, phase: int, outcome: Outcome) -> None:
+        self._work.done(name, phase, outcome)
+        if not outcome.get("failed"):
+            self._pass(name, phase)
+            return
+        if name == self._first:
+            self._first_failed = self._phases[phase].name
+        self._work.ended(name)
+
+    def _pass(self, name: str, phase: int) -> None:
+        if name == self._first:
+            self._first_at = phase + 1
+        self._work.passed(name)
+        if phase + 1 < len(self._phases):
+            self._ready[phase + 1].append(name)
+        else:
+            self._work.ended(name)
+
+    # Side by side
+
+    def _judge(self) -> bool:
+        """Judge the clusters of a phase, once all have come that are not late; whether it was done."""
+        for phase in range(len(self._phases)):
+            if self._phases[phase].judged and phase not in self._judged and self._is_complete(phase):
+                self._judged.add(phase)
+                self._tell(phase, list(self._arrived[phase]))
+                return True
+        return False
+
+    def _tell(self, phase: int, names: Iterable[str]) -> None:
+        verdict = self._work.verdict(self._arrived[phase])
+        for name in names:
+            outcome = self._arrived[phase][name]
+            failed = {"failed": True, "msg": verdict[name]} if name in verdict else {}
+            self._done(name, phase, {**outcome, **failed})
+
+    def _is_complete(self, phase: int) -> bool:
+        if any(self._ready[: phase + 1]) or not self._arrived[phase]:
+            return False
+        now = time.monotonic()
+        return all(
+            self._is_late(step, now) and step.name != self._first
+            for step in self._running.values()
+            if step.phase <= phase
+        )
+
+    def _is_late(self, step: _Step, now: float) -> bool:
+        return self._late_at(step) <= now
+
+    def _late_at(self, step: _Step) -> float:
+        """When the others go on without a cluster."""
+        seconds = self._seconds[step.phase]
+        is_last = step.phase + 1 == len(self._phases)
+        if self._patient or is_last or not seconds:  # only where clusters are judged some arrive
+            return float("inf")
+        return step.began + max(_LATE_AT_LEAST, _LATE * seconds[len(seconds) // 2])
+
+    def _until_late(self) -> float | None:
+        """Seconds until it is known that another cluster is late; None if none can be."""
+        now = time.monotonic()
+        times = [at - now for at in map(self._late_at, self._running.values()) if now < at < float("inf")]
+        return max(0.001, min(times)) if times else None
 
 
 def timed(call: Call) -> Outcome:

@@ -79,8 +79,24 @@ class Goal:
         return "cluster_name" in self.argument_spec
 
 
-def session(options: Options, cluster: str, context: Context, **how: Any) -> Session:
-    """The session that the authentication options lead to.
+def session(options: Options, cluster: str, context: Context) -> Session:
+    """The session that the authentication options lead to; the phases of a fan-out share its connections.
+
+    Args:
+        options: the authentication options, see :mod:`authentication`.
+        cluster: what messages call the cluster.
+        context: where the goal runs.
+
+    Raises:
+        KubeError: they lead nowhere.
+    """
+    if context.shared is not None:
+        return context.shared.session(options, cluster, context)
+    return new_session(options, cluster, context)
+
+
+def new_session(options: Options, cluster: str, context: Context, **how: Any) -> Session:
+    """A session with connections of its own.
 
     Args:
         options: the authentication options, see :mod:`authentication`.

@@ -14,7 +14,8 @@ from ..kube.pace import Pace
 from ..kube.reads import Reads
 from ..kube.resources import CONFIG_MAP, SERVICE
 from ..kubesphere.names import CLUSTER, CLUSTER_CONFIGURATION, CONFIG, INSTALLER, NAMESPACE, TOWER
-from .goal import Context, Options, session
+from .authentication import AUTHENTICATION
+from .goal import Context, Options, new_session
 
 if TYPE_CHECKING:
     from ..kube.session import Session
@@ -28,10 +29,10 @@ _OF_THE_HOST = (
 
 
 class Shared:
-    """The way to the host, for many members at once.
+    """The ways to clusters. Threads share it.
 
-    There is one connection pool for all of them, and what concerns the host alone is read once; its Clusters are
-    followed by one watch. Threads share it.
+    All members have one connection pool to the host; what concerns the host alone is read once, and its Clusters are
+    followed by one watch. And a cluster keeps its connections from one phase to the next.
     """
 
     def __init__(self, in_flight: int, writes_per_second: float | None) -> None:
@@ -44,6 +45,7 @@ class Shared:
         self.in_flight = in_flight
         self._writes_per_second = writes_per_second
         self._hosts: Once[Session] = Once()
+        self._sessions: dict[str, Once[Session]] = {}
 
     def host_session(self, host: Options, context: Context) -> Session:
         """A session to the host for one member; all of them go by the connections of the first.
@@ -57,8 +59,37 @@ class Shared:
         """
         return self._hosts.get(_question(host, context), lambda: self._reached(host, context)).sibling()
 
+    def session(self, options: Options, cluster: str, context: Context) -> Session:
+        """A session to the cluster that a goal is for; its later phases go by the same connections.
+
+        Args:
+            options: the authentication options.
+            cluster: what messages call it.
+            context: where its goal runs; of several, the first is warned.
+
+        Raises:
+            KubeError: the options lead nowhere.
+        """
+        own = self._sessions.setdefault(context.cluster, Once())
+        asked = {name: options.get(name) for name in AUTHENTICATION}
+        return own.get(_question(asked, context), lambda: new_session(options, cluster, context)).sibling(cluster)
+
+    def refresh(self) -> None:
+        """What concerns the host alone may be something else from now on."""
+        for host in self._hosts.known():
+            if host.reads is not None:
+                host.reads.refresh()
+
+    def leave(self, cluster: str) -> None:
+        """End the connections to a cluster; its last goal has ended."""
+        own = self._sessions.pop(cluster, None)
+        for each in own.known() if own else ():
+            each.close()
+
     def close(self) -> None:
         """End what still runs, and the connections."""
+        for cluster in list(self._sessions):
+            self.leave(cluster)
         for host in self._hosts.known():
             if host.reads is not None:
                 host.reads.close()
@@ -67,12 +98,12 @@ class Shared:
     def _reached(self, host: Options, context: Context) -> Session:
         # One connection more for the watch.
         connections, pace = self.in_flight + 1, Pace(self._writes_per_second)
-        base = session(host, str(host["name"]), context, connections=connections, pace=pace)
+        base = new_session(host, str(host["name"]), context, connections=connections, pace=pace)
         base.reads = Reads(base, followed=(CLUSTER,), once=_OF_THE_HOST)
         return base
 
 
-def _question(host: Options, context: Context) -> str:
-    """What tells hosts apart, without their secrets."""
-    text = json.dumps([context.check_mode, host], sort_keys=True, default=str)
+def _question(options: Options, context: Context) -> str:
+    """What tells the ways to clusters apart, without their secrets."""
+    text = json.dumps([context.check_mode, options], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

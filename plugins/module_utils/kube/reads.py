@@ -74,6 +74,11 @@ class Reads:
         if informer:
             informer.learn(written)
 
+    def refresh(self) -> None:
+        """Read anew what is read once."""
+        for path in self._paths:
+            self._objects.forget(path)
+
     def doubt(self, kind: Kind, name: str, namespace: str | None) -> None:
         """One of the sessions has deleted an object, or does not know what its write has done."""
         self._objects.forget(kind.path(name, namespace))

@@ -19,6 +19,7 @@ from .credentials import Kubeconfig
 from .installed import Installed
 from .names import CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE, check_service_name
 from .releases import Release, UnknownRelease
+from .words import some
 
 _DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 
@@ -191,6 +192,47 @@ def all_problems(looked_at: Mapping[str, Mapping[str, Any]]) -> dict[str, list[s
     between = fleet_problems(clusters)
     found = {name: [*_own_problems(result), *between.get(name, ())] for name, result in looked_at.items()}
     return {name: problems for name, problems in found.items() if problems}
+
+
+def problem_list(problems: Mapping[str, Sequence[str]], only: str | None = None) -> str:
+    """Problems as a message, one on a line.
+
+    Args:
+        problems: as :func:`all_problems` gives them.
+        only: inventory name of the one cluster to speak of.
+    """
+    chosen = {name: found for name, found in problems.items() if only in (None, name)}
+    count = sum(map(len, chosen.values()))
+    lines = [f"- {name}: {problem}" for name in sorted(chosen) for problem in chosen[name]]
+    return "\n".join([f"{count} problem{'s' if count != 1 else ''} found:", *lines])
+
+
+def refusal(problems: Mapping[str, Sequence[str]], name: str) -> str:
+    """Why one cluster may go no further; see :func:`problem_list`."""
+    return f"Nothing was written. {problem_list(problems, name)}"
+
+
+def verdict(looked_at: Mapping[str, Mapping[str, Any]], host: str | None, strict: bool) -> dict[str, str]:
+    """Which clusters may go no further, and why.
+
+    Args:
+        looked_at: as :func:`all_problems` takes it.
+        host: inventory name of the host; if it has problems, nothing can be done with any other.
+        strict: whether the problems of one cluster are the end for all.
+
+    Returns:
+        Messages by inventory name.
+    """
+    problems = all_problems(looked_at)
+    told = {name: refusal(problems, name) for name in problems}
+    if host in problems:
+        reason = f"{host} has problems"
+    elif strict and problems:
+        reason = f"{some(sorted(problems))} {'have' if len(problems) > 1 else 'has'} problems"
+    else:
+        return told
+    rest = f"Nothing was written: {reason}, so nothing was begun here. Mend that, and run it again."
+    return {**dict.fromkeys(looked_at, rest), **told}
 
 
 def _own_problems(result: Mapping[str, Any]) -> Sequence[str]:

@@ -70,9 +70,11 @@ def test_default_that_is_not_documented(checkout: Path) -> None:
 
 
 def test_variable_that_no_argument_spec_knows(checkout: Path) -> None:
-    edit(checkout / "roles/import/vars/main.yml", "kubesphere_alias |", "kubesphere_alais |")
+    edit(checkout / "roles/kubesphere/vars/main/road.yml", "kubesphere_alias |", "kubesphere_alais |")
+    edit(checkout / "roles/import/tasks/import.yml", "kubesphere_in_flight", "kubesphere_in_fleet")
     found = problems(checkout)
-    assert "kubesphere_alais is read in roles/import/tasks and is not in" in found
+    assert "kubesphere_alais is read in roles/kubesphere/vars and is not in" in found
+    assert "kubesphere_in_fleet is read in roles/import/tasks and is not in" in found
     assert "kubesphere_alias is in roles/kubesphere/meta/argument_specs.yml and no role reads it" in found
 
 

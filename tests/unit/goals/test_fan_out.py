@@ -1,46 +1,92 @@
 # Copyright (c) 2026, kubesphere.multicluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of working on many clusters at the same time."""
+"""Tests of the road of many clusters at the same time."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.fan_out import (
+    Call,
+    FanOut,
     Outcome,
+    Phase,
     as_task,
-    fan_out,
     summary,
 )
 
+SECONDS = 10  # within which everything here ends; a test that waits longer has failed
+ONE = [Phase("look")]
 
-def run(calls: dict[str, Callable[[], Outcome]], in_flight: int) -> dict[str, Outcome]:
-    outcomes: dict[str, Outcome] = {}
-    fan_out(calls.items(), in_flight, outcomes.__setitem__)
-    return outcomes
+Calls = Callable[[str, str], Call | None]
+
+
+class Told:
+    """Work that is done by functions of a cluster's and a phase's name, and notes what it is told."""
+
+    def __init__(self, calls: Calls, phases: Sequence[Phase], verdict: Mapping[str, str] | None = None) -> None:
+        self._calls, self._phases, self._verdict = calls, phases, verdict or {}
+        self.outcomes: dict[tuple[str, str], Outcome] = {}
+        self.judged: list[set[str]] = []
+        self.past: list[str] = []
+        self.at_the_end: list[str] = []
+
+    def call(self, name: str, phase: int) -> Call | None:
+        return self._calls(name, self._phases[phase].name)
+
+    def verdict(self, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
+        self.judged.append(set(outcomes))
+        return self._verdict
+
+    def done(self, name: str, phase: int, outcome: Outcome) -> None:
+        self.outcomes[name, self._phases[phase].name] = outcome
+
+    def passed(self, name: str) -> None:
+        self.past.append(name)
+
+    def ended(self, name: str) -> None:
+        self.at_the_end.append(name)
+
+
+def run(
+    calls: Calls,
+    names: Sequence[str],
+    phases: Sequence[Phase] = ONE,
+    in_flight: int = 50,
+    verdict: Mapping[str, str] | None = None,
+    **how: Any,
+) -> Told:
+    told = Told(calls, phases, verdict)
+    FanOut(told, phases, list(names), in_flight, **how).run()
+    assert sorted(told.at_the_end) == sorted(names), "each cluster ends once"
+    return told
+
+
+def nothing(_name: str, _phase: str) -> Call:
+    return dict
 
 
 def test_each_cluster_has_its_own_outcome_and_time() -> None:
-    found = run({name: lambda name=name: {"name": name} for name in "abc"}, 2)  # type: ignore[misc]
-    assert {name: outcome["name"] for name, outcome in found.items()} == {"a": "a", "b": "b", "c": "c"}
-    assert all(0 <= outcome["seconds"] < 5 for outcome in found.values())
+    found = run(lambda name, _phase: lambda: {"name": name}, "abc", in_flight=2).outcomes
+    assert {key: outcome["name"] for key, outcome in found.items()} == {(name, "look"): name for name in "abc"}
+    assert all(0 <= outcome["seconds"] < SECONDS for outcome in found.values())
 
 
 def test_all_of_them_are_in_flight_at_the_same_time() -> None:
-    together = threading.Barrier(8, timeout=10)  # is broken if one of them waits for another's end
+    together = threading.Barrier(8, timeout=SECONDS)  # is broken if one of them waits for another's end
 
     def meet() -> Outcome:
         together.wait()
         return {}
 
-    assert len(run({str(number): meet for number in range(8)}, 8)) == 8
+    assert len(run(lambda _name, _phase: meet, "12345678", in_flight=8).outcomes) == 8
 
 
-def test_no_more_than_may_are_in_flight() -> None:
+def most_at_once(phase: Phase, in_flight: int) -> int:
     lock, now, most = threading.Lock(), 0, 0
 
     def count() -> Outcome:
@@ -53,56 +99,195 @@ def test_no_more_than_may_are_in_flight() -> None:
             now -= 1
         return {}
 
-    run({str(number): count for number in range(20)}, 3)
-    assert most == 3
+    run(lambda _name, _phase: count, [str(number) for number in range(20)], [phase], in_flight)
+    return most
 
 
-def test_work_begins_before_all_calls_are_made() -> None:
-    begun = threading.Event()
+def test_no_more_than_may_are_in_flight() -> None:
+    assert most_at_once(Phase("work"), 3) == 3
 
-    def begin() -> Outcome:
-        begun.set()
+
+def test_any_number_waits() -> None:
+    together = threading.Barrier(6, timeout=SECONDS)
+
+    def meet() -> Outcome:
+        together.wait()
         return {}
 
-    def calls() -> Any:
-        yield "a", begin
-        assert begun.wait(10)
-        yield "b", dict
+    run(lambda _name, _phase: meet, "123456", [Phase("wait", waits=True)], in_flight=1)
 
-    outcomes: dict[str, Outcome] = {}
-    fan_out(calls(), 1, outcomes.__setitem__)
-    assert set(outcomes) == {"a", "b"}
+
+def test_a_road_is_gone_phase_by_phase_and_none_waits_for_another() -> None:
+    phases = [Phase("first"), Phase("second"), Phase("third")]
+    slow_may_go = threading.Event()
+    order: list[tuple[str, str]] = []
+
+    def calls(name: str, phase: str) -> Call | None:
+        def work() -> Outcome:
+            if (name, phase) == ("slow", "first"):
+                assert slow_may_go.wait(SECONDS)
+            if (name, phase) == ("quick", "third"):
+                slow_may_go.set()  # its whole road is behind it while the other has not done the first phase
+            order.append((name, phase))
+            return {}
+
+        return None if (name, phase) == ("slow", "second") else work
+
+    told = run(calls, ["slow", "quick"], phases)
+    assert order == [("quick", "first"), ("quick", "second"), ("quick", "third"), ("slow", "first"), ("slow", "third")]
+    assert told.past.count("slow") == 3, "what is not for it is passed, too"
+
+
+def test_what_fails_goes_no_further() -> None:
+    def calls(name: str, phase: str) -> Call:
+        return lambda: {"failed": (name, phase) == ("bad", "first")}
+
+    told = run(calls, ["bad", "good"], [Phase("first"), Phase("second")])
+    assert sorted(told.outcomes) == [("bad", "first"), ("good", "first"), ("good", "second")]
+
+
+def test_later_phases_come_before_earlier_ones() -> None:
+    order: list[tuple[str, str]] = []
+
+    def calls(name: str, phase: str) -> Call:
+        return lambda: {"order": order.append((name, phase))}
+
+    run(calls, "ab", [Phase("first"), Phase("second")], in_flight=1)
+    assert order == [("a", "first"), ("a", "second"), ("b", "first"), ("b", "second")]
+
+
+# The one that goes first
+
+HOST_FIRST = [Phase("install"), Phase("join", follows=True)]
+
+
+def test_the_others_follow_the_one_that_goes_first() -> None:
+    order: list[tuple[str, str]] = []
+
+    def calls(name: str, phase: str) -> Call | None:
+        if (name, phase) == ("host", "join"):
+            return None
+        return lambda: {"waited": name == "host" and threading.Event().wait(0.05), "order": order.append((name, phase))}
+
+    run(calls, ["a", "host", "b"], HOST_FIRST, first="host")
+    assert order.index(("host", "install")) < min(order.index(("a", "join")), order.index(("b", "join")))
+
+
+def test_nothing_follows_one_that_has_failed() -> None:
+    def calls(name: str, _phase: str) -> Call | None:
+        if name == "idle":
+            return None
+        return lambda: {"failed": name == "host"}
+
+    told = run(calls, ["a", "idle", "host"], HOST_FIRST, first="host")
+    assert sorted(told.outcomes) == [("a", "install"), ("a", "join"), ("host", "install")]
+    assert told.outcomes["a", "join"]["failed"]
+    assert told.outcomes["a", "join"]["msg"].startswith("host has failed (install), so this was not begun.")
+
+
+def test_nobody_follows_one_that_is_not_there() -> None:
+    assert len(run(nothing, "ab", HOST_FIRST, first="host").outcomes) == 4
+
+
+def test_one_at_a_time_is_enough_for_the_first_to_come_past() -> None:
+    assert len(run(nothing, ["a", "b", "host"], HOST_FIRST, in_flight=1, first="host").outcomes) == 6
+
+
+# Side by side
+
+JUDGED = [Phase("look", judged=True), Phase("work")]
+
+
+def test_clusters_are_judged_together() -> None:
+    told = run(nothing, "abc", JUDGED, in_flight=1, verdict={"b": "twice there"})
+    assert told.judged == [{"a", "b", "c"}]
+    assert told.outcomes["b", "look"]["msg"] == "twice there"
+    assert sorted(name for name, phase in told.outcomes if phase == "work") == ["a", "c"]
+
+
+def late(patient: bool, phases: Sequence[Phase] = JUDGED, first: str | None = None) -> Told:
+    """A road on which one cluster looks until another has come to its end, or a second has passed."""
+    gone = threading.Event()
+
+    def calls(name: str, phase: str) -> Call:
+        def work() -> Outcome:
+            if (name, phase) == ("late", "look"):
+                return {"overtaken": gone.wait(1.5)}
+            if phase == "work" and name != "late":
+                gone.set()
+            return {}
+
+        return work
+
+    return run(calls, ["a", "b", "late"], phases, patient=patient, first=first, verdict={})
+
+
+def test_one_that_takes_long_is_not_waited_for_and_judged_when_it_comes() -> None:
+    told = late(patient=False)
+    assert told.judged == [{"a", "b"}, {"a", "b", "late"}]
+    assert told.outcomes["late", "look"]["overtaken"]
+    assert ("late", "work") in told.outcomes
+
+
+@pytest.mark.parametrize(
+    ("patient", "phases", "first"), [(True, JUDGED, None), (False, JUDGED, "late"), (False, JUDGED[:1], None)]
+)
+def test_it_is_waited_for_where_all_are_needed(patient: bool, phases: Sequence[Phase], first: str | None) -> None:
+    told = late(patient, phases, first)
+    assert told.judged == [{"a", "b", "late"}]
+    assert not told.outcomes["late", "look"]["overtaken"]
+
+
+def test_one_that_is_late_does_not_hold_the_place_of_others() -> None:
+    gone = threading.Event()
+
+    def calls(name: str, phase: str) -> Call:
+        def work() -> Outcome:
+            if (name, phase) == ("late", "look"):
+                return {"overtaken": gone.wait(SECONDS)}
+            if (name, phase) == ("d", "work"):
+                gone.set()
+            return {}
+
+        return work
+
+    told = run(calls, ["a", "late", "b", "c", "d"], JUDGED, in_flight=2)
+    assert told.outcomes["late", "look"]["overtaken"]
+
+
+# Errors
 
 
 def test_an_error_on_the_way_begins_nothing_more_and_forgets_nothing() -> None:
     begun: list[str] = []
-    first, blocked = threading.Event(), threading.Event()
+    first, second, blocked = threading.Event(), threading.Event(), threading.Event()
 
-    def work(name: str) -> Outcome:
-        begun.append(name)
-        first.set()
-        return {"name": name}
+    def calls(name: str, _phase: str) -> Call:
+        def work() -> Outcome:
+            begun.append(name)
+            if name == "blocked":
+                second.set()
+                return {"waited": blocked.wait(SECONDS)}
+            first.set()
+            return {"name": name}
 
-    def calls() -> Any:
-        yield "a", lambda: work("a")
-        assert first.wait(10)
-        yield "blocked", lambda: {"waited": blocked.wait(10)}
-        for number in range(5):
-            yield str(number), lambda: work("later")
-        raise ValueError("no more")
+        if name == "bad":
+            assert first.wait(SECONDS) and second.wait(SECONDS)
+            raise ValueError("no more")
+        return work
 
-    outcomes: dict[str, Outcome] = {}
+    told = Told(calls, ONE)
     with pytest.raises(ValueError, match="no more"):
-        fan_out(calls(), 1, outcomes.__setitem__)
+        FanOut(told, ONE, ["a", "blocked", "bad", "later"], 3).run()
     blocked.set()
     for thread in [each for each in threading.enumerate() if each.name.startswith("fan-out")]:
-        thread.join(10)
-    assert begun == ["a"]
-    assert outcomes["a"]["name"] == "a"
+        thread.join(SECONDS)
+    assert sorted(begun) == ["a", "blocked"]
+    assert told.outcomes["a", "look"]["name"] == "a"
 
 
 def test_nobody() -> None:
-    assert run({}, 0) == {}
+    assert run(nothing, [], in_flight=0).outcomes == {}
 
 
 def test_in_one_line() -> None:
