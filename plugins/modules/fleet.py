@@ -18,8 +18,8 @@ description:
   - What is done with a cluster are O(phases), one after the other. No cluster waits for another, but for the one that
     goes first, and where clusters are judged together.
   - The failure of one cluster is kept in RV(clusters) and does not fail the task; the module
-    M(kubesphere.multicluster.outcome) hands each cluster its own result later. A cluster that has failed goes no further
-    on its road, nor is it begun with if O(after) has seen it failing.
+    M(kubesphere.multicluster.outcome) hands each cluster its own result later. A cluster that has failed goes no
+    further on its road, nor is it begun with if O(after) has seen it failing.
   - Without C(run_once), the task concerns its own inventory host alone, has one phase, fails by itself, and is done by
     the host's own connection. That is for clusters behind a bastion, and for strategies other than linear.
   - The keywords C(serial) and C(throttle) bound the clusters that are worked on at the same time, as everywhere.
@@ -61,8 +61,8 @@ options:
       clusters:
         description:
           - V(first) is the one that goes first, V(others) are all but it.
-          - The others begin such a phase when the first one has come past it, and not at all if that has failed. If it is
-            not among the clusters of the play, nobody waits for it.
+          - The others begin such a phase when the first one has come past it, and not at all if that has failed. If it
+            is not among the clusters of the play, nobody waits for it.
         type: str
         choices: [all, first, others]
         default: all
@@ -73,8 +73,8 @@ options:
       judged:
         description:
           - The clusters are seen side by side when they have come to the end of the phase, which is one of the module
-            M(kubesphere.multicluster.cluster_info). What is wrong with one of them is its failure; what is wrong with the
-            first is everybody's.
+            M(kubesphere.multicluster.cluster_info). What is wrong with one of them is its failure; what is wrong with
+            the first is everybody's.
           - A cluster that takes three times as long as most, and half a second at least, is not waited for, and judged
             when it comes; unless O(strict) is set, or the road ends there.
         type: bool
@@ -150,8 +150,8 @@ EXAMPLES = r"""
 RETURN = r"""
 clusters:
   description:
-    - What happened to each cluster by its inventory name, in the last phase that it came to. What the module returns is in it, C(phase), C(module) and
-      C(seconds), and C(failed) with C(msg) where it failed.
+    - What happened to each cluster by its inventory name, in the last phase that it came to. What the module returns is
+      in it, C(phase), C(module) and C(seconds), and C(failed) with C(msg) where it failed.
     - Clusters that were not meant, or had failed before, are not in it.
   returned: always
   type: dict

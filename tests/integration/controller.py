@@ -248,7 +248,8 @@ def _unfolded(task: Task) -> list[Task]:
         return [task]
     own = {key: value for key, value in task.result.items() if key not in ("actions", "diff")}
     found = [replace(task, result=own)]
-    for host, result in task.result["clusters"].items():
+    phases = (task.result.get("registers") or {"": task.result}).values()
+    for host, result in (pair for phase in phases for pair in phase["clusters"].items()):
         status = "failed" if result.get("failed") else "ok"
         found.append(Task(status, host, f"kubesphere.multicluster.{result['module']}", task.task, result))
     return found

@@ -6,7 +6,7 @@ import base64
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,16 @@ def refused(controller: Controller, playbook: str, fleet: Fleet, clusters: Clust
     assert audit.writes() == {}
     assert all(count == 0 for count in run.changed.values())
     return run
+
+
+def whole_list(found: dict[str, list[str]], host: str = "host") -> dict[str, str]:
+    """The messages of a run that is refused as a whole: the host's has everything, each other's its own."""
+
+    def listed(names: Iterable[str]) -> str:
+        lines = [f"- {name}: {each}" for name in names for each in found[name]]
+        return "\n".join([f"Nothing was written. {len(lines)} problem{'s' * (len(lines) > 1)} found:", *lines])
+
+    return {name: listed(sorted(found) if name == host else [name]) for name in found}
 
 
 def problems(run: Run) -> dict[str, list[str]]:
@@ -401,8 +411,7 @@ def test_kubernetes_that_the_release_does_not_support(controller: Controller, fl
         "Kubernetes v1.20.2 is not supported by KubeSphere v3.0.0, which takes 1.15 to 1.18: choose another "
         "kubesphere_release"
     )
-    listed = "\n".join(f"- {name}: {text}" for name in clusters)
-    assert run.failures == {"host": f"Nothing was written. 3 problems found:\n{listed}"}
+    assert run.failures == whole_list({name: [text] for name in clusters})
 
 
 @pytest.fixture
@@ -456,6 +465,7 @@ def bad_member(fleet: Fleet, clusters: Clusters) -> Fleet:
 def test_strict_run_stops_for_one_bad_member(controller: Controller, bad_member: Fleet, clusters: Clusters) -> None:
     run = refused(controller, "site", bad_member.with_all(kubesphere_preflight_strict=True), clusters)
     assert "2 problems found:\n- member-2: kubeconfig: its client certificate expired" in run.failures["host"]
+    assert run.failures["member-1"].startswith("Nothing was written: member-2 has problems, so nothing was begun here.")
     assert run.of("cluster_configuration") == []
 
 
@@ -517,11 +527,8 @@ def test_roles_are_not_exchanged(controller: Controller, standing: Fleet, cluste
         "KubeSphere is installed here as {}, the inventory wants a {}: ks-installer cannot change that; mend the "
         "inventory, or uninstall KubeSphere first"
     )
-    [message] = run.failures.values()
-    assert message == (
-        "Nothing was written. 2 problems found:\n"
-        f"- host: {text.format('host', 'member')}\n- member-1: {text.format('member', 'host')}"
-    )
+    found = {"host": [text.format("host", "member")], "member-1": [text.format("member", "host")]}
+    assert run.failures == whole_list(found, host="member-1")
     # Also where nobody looks before.
     run = refused(controller, "install", exchanged, clusters)
     text = (
@@ -536,10 +543,7 @@ def test_roles_are_not_exchanged(controller: Controller, standing: Fleet, cluste
 def test_downgrade(controller: Controller, standing: Fleet, clusters: Clusters) -> None:
     run = refused(controller, "site", standing.with_all(kubesphere_release="v3.3.2"), clusters)
     text = "KubeSphere v3.4.1 stands here; there is no way back to v3.3.2. Set the release to v3.4.1 or to a later one."
-    listed = "\n".join(f"- {name}: {text}" for name in ("host", *standing.members))
-    assert list(run.failures.values()) == [
-        f"Nothing was written. {1 + len(standing.members)} problems found:\n{listed}"
-    ]
+    assert run.failures == whole_list({name: [text] for name in ("host", *standing.members)})
     # Also where nobody looks before.
     run = refused(controller, "install", standing.with_all(kubesphere_release="v3.3.2"), clusters)
     assert run.failures["host"] == f"host: {text}"

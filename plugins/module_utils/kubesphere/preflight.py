@@ -221,7 +221,7 @@ def verdict(looked_at: Mapping[str, Mapping[str, Any]], host: str | None, strict
         strict: whether the problems of one cluster are the end for all.
 
     Returns:
-        Messages by inventory name.
+        Messages by inventory name; where all are refused, the host's has the whole list.
     """
     problems = all_problems(looked_at)
     told = {name: refusal(problems, name) for name in problems}
@@ -232,7 +232,8 @@ def verdict(looked_at: Mapping[str, Mapping[str, Any]], host: str | None, strict
     else:
         return told
     rest = f"Nothing was written: {reason}, so nothing was begun here. Mend that, and run it again."
-    return {**dict.fromkeys(looked_at, rest), **told}
+    whole = {host: f"Nothing was written. {problem_list(problems)}"} if host in looked_at else {}
+    return {**dict.fromkeys(looked_at, rest), **told, **whole}
 
 
 def _own_problems(result: Mapping[str, Any]) -> Sequence[str]:

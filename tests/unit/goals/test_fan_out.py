@@ -150,7 +150,11 @@ def test_later_phases_come_before_earlier_ones() -> None:
     order: list[tuple[str, str]] = []
 
     def calls(name: str, phase: str) -> Call:
-        return lambda: {"order": order.append((name, phase))}
+        def work() -> Outcome:
+            order.append((name, phase))
+            return {}
+
+        return work
 
     run(calls, "ab", [Phase("first"), Phase("second")], in_flight=1)
     assert order == [("a", "first"), ("a", "second"), ("b", "first"), ("b", "second")]
@@ -167,7 +171,14 @@ def test_the_others_follow_the_one_that_goes_first() -> None:
     def calls(name: str, phase: str) -> Call | None:
         if (name, phase) == ("host", "join"):
             return None
-        return lambda: {"waited": name == "host" and threading.Event().wait(0.05), "order": order.append((name, phase))}
+
+        def work() -> Outcome:
+            if name == "host":
+                threading.Event().wait(0.05)
+            order.append((name, phase))
+            return {}
+
+        return work
 
     run(calls, ["a", "host", "b"], HOST_FIRST, first="host")
     assert order.index(("host", "install")) < min(order.index(("a", "join")), order.index(("b", "join")))

@@ -367,3 +367,31 @@ class TestFleet:
 
     def test_members_without_a_host(self) -> None:
         assert fleet_problems({"a": one()}) == {}
+
+
+LOOKED = {
+    "host": {"problems": []},
+    "a": {"problems": ["one", "two"]},
+    "b": {"problems": []},
+}
+
+
+def test_one_with_problems_is_left_out() -> None:
+    assert preflight.verdict(LOOKED, "host", strict=False) == {
+        "a": "Nothing was written. 2 problems found:\n- a: one\n- a: two"
+    }
+
+
+def test_nobody_goes_on_without_the_host() -> None:
+    found = preflight.verdict({**LOOKED, "host": {"problems": ["three"]}}, "host", strict=False)
+    assert found["host"] == "Nothing was written. 3 problems found:\n- a: one\n- a: two\n- host: three"
+    assert found["a"] == "Nothing was written. 2 problems found:\n- a: one\n- a: two"
+    assert found["b"].startswith("Nothing was written: host has problems, so nothing was begun here.")
+
+
+def test_strictly_nobody_goes_on_at_all() -> None:
+    found = preflight.verdict(LOOKED, "host", strict=True)
+    assert found["host"].startswith("Nothing was written. 2 problems found:")
+    assert found["b"].startswith("Nothing was written: a has problems")
+    assert preflight.verdict({"host": LOOKED["host"]}, "host", strict=True) == {}
+    assert preflight.verdict(LOOKED, None, strict=False).keys() == {"a"}
