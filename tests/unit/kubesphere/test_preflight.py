@@ -26,6 +26,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
     fleet_problems,
     inventory_problems,
     look,
+    verdict,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.releases import RELEASES, find
 
@@ -377,21 +378,21 @@ LOOKED = {
 
 
 def test_one_with_problems_is_left_out() -> None:
-    assert preflight.verdict(LOOKED, "host", strict=False) == {
+    assert verdict(LOOKED, "host", strict=False) == {
         "a": "Nothing was written. 2 problems found:\n- a: one\n- a: two"
     }
 
 
 def test_nobody_goes_on_without_the_host() -> None:
-    found = preflight.verdict({**LOOKED, "host": {"problems": ["three"]}}, "host", strict=False)
+    found = verdict({**LOOKED, "host": {"problems": ["three"]}}, "host", strict=False)
     assert found["host"] == "Nothing was written. 3 problems found:\n- a: one\n- a: two\n- host: three"
     assert found["a"] == "Nothing was written. 2 problems found:\n- a: one\n- a: two"
     assert found["b"].startswith("Nothing was written: host has problems, so nothing was begun here.")
 
 
 def test_strictly_nobody_goes_on_at_all() -> None:
-    found = preflight.verdict(LOOKED, "host", strict=True)
+    found = verdict(LOOKED, "host", strict=True)
     assert found["host"].startswith("Nothing was written. 2 problems found:")
     assert found["b"].startswith("Nothing was written: a has problems")
-    assert preflight.verdict({"host": LOOKED["host"]}, "host", strict=True) == {}
-    assert preflight.verdict(LOOKED, None, strict=False).keys() == {"a"}
+    assert verdict({"host": LOOKED["host"]}, "host", strict=True) == {}
+    assert verdict(LOOKED, None, strict=False).keys() == {"a"}
