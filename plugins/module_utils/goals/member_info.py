@@ -8,12 +8,12 @@ from __future__ import annotations
 from ..kubesphere import fleet, fleet_details
 from ..kubesphere.result import Result
 from .authentication import AUTHENTICATION, CLUSTER_NAME
-from .goal import Context, Goal, Options, named, session
+from .goal import Context, Goal, Options, named, new_session
 
 
 def run(options: Options, context: Context) -> Result:
     """Say what the host knows of its members."""
-    host = session(options, named(options, context), context, connections=fleet.AT_ONCE)
+    host = new_session(options, named(options, context), context, connections=fleet.AT_ONCE)
     if options["details"]:
         return Result(data=fleet_details.look(host, options["names"], before_days=options["renew_before_days"]))
     return Result(data={"members": fleet.members(host, options["names"], use=options["use"], used=options["used"])})
