@@ -127,15 +127,16 @@ class Api:
             return _line(event.type, event.stored) if inside and matches(event.stored) else b""
 
         seconds = float(request.query.get("timeoutSeconds") or random.uniform(*_WATCH_SECONDS))
+        listeners = self._store.listeners
         if not given:
-            return Watch([_line("ADDED", each) for each in self._chosen(request, target)], line, seconds)
+            first = [_line("ADDED", each) for each in self._chosen(request, target)]
+            return Watch(listeners, first, line, seconds)
         if given < self._store.began:
             gone = f"too old resource version: {given} ({self._store.began})"
             status = json.loads(Answer.refused(410, "Expired", gone).body)
-            return Watch([_json({"type": "ERROR", "object": status})], line, 0)
-        return Watch(
-            [text for event in self._store.events if event.version > given and (text := line(event))], line, seconds
-        )
+            return Watch(listeners, [_json({"type": "ERROR", "object": status})], line, 0)
+        first = [text for event in self._store.events if event.version > given and (text := line(event))]
+        return Watch(listeners, first, line, seconds)
 
     # One object
 

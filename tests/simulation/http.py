@@ -182,11 +182,15 @@ class Watch:
     """An answer that goes on: what has happened already, and then what happens.
 
     Attributes:
+        listeners: where it is told of what happens.
         first: events to begin with, as lines.
-        matches: which of the store's later events belong to it, as lines; empty for one that does not.
+        matches: which of the later events belong to it, as lines; empty for one that does not.
         seconds: until the server ends it.
+        content_type: of the lines.
     """
 
+    listeners: set[Callable[[Any], None]]
     first: list[bytes]
     matches: Callable[[Any], bytes]
     seconds: float
+    content_type: str = "application/json"

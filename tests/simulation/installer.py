@@ -10,11 +10,12 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
-from tests.simulation.http import Answer, Request
+from tests.simulation.http import Answer, Request, Watch
 from tests.simulation.store import Collection, Store, Stored
 
 CONFIGURATIONS = "clusterconfigurations"
 
+_FOLLOWED = 3600.0  # seconds for which a log can be followed
 _UNTIL_CORE = 0.45  # of a run's duration: the stand-in's shares of preinstall, metrics-server, common and ks-core
 
 Later = Callable[[float, Callable[[], None]], Any]
@@ -33,6 +34,7 @@ class Installer:
         self._store, self._later = store, later
         self._runs, self._generation = 0, 0
         self._log = ""
+        self._followers: set[Callable[[str], None]] = set()
 
     def written(self, collection: Collection, stored: Stored) -> None:
         """Begin a run if the spec is another one; a run that goes on begins anew."""
@@ -42,16 +44,26 @@ class Installer:
         self._generation = generation
         self._runs += 1
         run = self._runs
-        self._log = "PLAY [localhost] ****\n"
+        self._log = ""
+        self._say("PLAY [localhost] ****\n")
         self._later(self.duration * _UNTIL_CORE, lambda: self._install_core(collection, stored, run))
         self._later(self.duration, lambda: self._end(run))
 
-    def answer(self, request: Request) -> Answer | None:
+    def answer(self, request: Request) -> Answer | Watch | None:
         """The log of its pod, once there has been a run; None if that is not what is asked."""
         target = request.target
         if target is None or (target.resource, target.subresource) != ("pods", "log") or not self._log:
             return None
-        return Answer(200, self._log.encode(), "text/plain") if target.name.startswith("ks-installer-") else None
+        if not target.name.startswith("ks-installer-"):
+            return None
+        if request.query.get("follow") == "true":  # what is older than a second is not asked for
+            return Watch(self._followers, [], str.encode, _FOLLOWED, "text/plain")
+        return Answer(200, self._log.encode(), "text/plain")
+
+    def _say(self, text: str) -> None:
+        self._log += text
+        for follower in list(self._followers):
+            follower(text)
 
     def _install_core(self, collection: Collection, stored: Stored, run: int) -> None:
         metadata = stored.metadata
@@ -65,4 +77,4 @@ class Installer:
 
     def _end(self, run: int) -> None:
         if run == self._runs:
-            self._log += "###              Welcome to KubeSphere!           ###\n"
+            self._say("###              Welcome to KubeSphere!           ###\n")

@@ -17,7 +17,6 @@ from typing import Any
 from tests.simulation.http import Answer, Request, Watch
 from tests.simulation.journal import Journal
 from tests.simulation.member import Member
-from tests.simulation.store import Event
 
 DEAD, SILENT = "dead", "silent"
 REFUSING = {
@@ -203,14 +202,13 @@ class Connection(asyncio.Protocol):
     # Watches
 
     def _stream(self, request: Request, watch: Watch, number: str) -> None:
-        store, name = self._endpoint.member.store, self._endpoint.member.identity.name
-        journal = self._endpoint.journal
+        name, journal = self._endpoint.member.identity.name, self._endpoint.journal
 
-        def tell(event: Event) -> None:
+        def tell(event: Any) -> None:
             self._chunk(watch.matches(event))
 
         def end() -> None:
-            store.listeners.discard(tell)
+            watch.listeners.discard(tell)
             timer.cancel()
             self._end_watch = None
             journal.write(name, request, number, 200)
@@ -218,11 +216,11 @@ class Connection(asyncio.Protocol):
                 self._transport.write(b"0\r\n\r\n")
                 self._done(request)
 
-        self._transport.write(_head(Answer(200), number, chunked=True))
+        self._transport.write(_head(Answer(200, content_type=watch.content_type), number, chunked=True))
         journal.write(name, request, number, 200, "ResponseStarted")
         for line in watch.first:
             self._chunk(line)
-        store.listeners.add(tell)
+        watch.listeners.add(tell)
         timer = asyncio.get_running_loop().call_later(watch.seconds, end)
         self._end_watch = end
 

@@ -96,7 +96,7 @@ class FakeSession(Session):
     @property
     def writes(self) -> list[tuple[str, str]]:
         """The requests that were no reads."""
-        return [each for each in self.requests if each[0] not in ("GET", "WATCH")]
+        return [each for each in self.requests if each[0] not in ("GET", "WATCH", "FOLLOW")]
 
     def request(
         self,
@@ -149,6 +149,16 @@ class FakeSession(Session):
         if path not in self.logs:
             raise self._error(404, what)
         return self.logs[path]
+
+    def lines(self, path: str, what: str, query: Mapping[str, str], seconds: float) -> Iterator[str]:  # noqa: ARG002
+        """Give what is written to a log, looking about each second of the clock of tests."""
+        self.requests.append(("FOLLOW", path))
+        seen, looks = self.logs.get(path, ""), max(1, round(seconds))
+        for _look in range(looks):
+            wait.time.sleep(seconds / looks)  # type: ignore[attr-defined]
+            now = self.logs.get(path, "")
+            yield from (now[len(seen) :] if now.startswith(seen) else now).splitlines()
+            seen = now
 
     def _watch(
         self,

@@ -324,29 +324,52 @@ class Session:
     ) -> Iterator[tuple[str, Object]]:
         query = {"watch": "1", **query, "timeoutSeconds": str(max(1, round(seconds)))}
         try:
-            response = self._pool.request(
-                "GET",
-                f"{self.server}{path}?{urlencode(query)}",
-                headers=self._headers,
-                preload_content=False,
-                retries=False,
-                timeout=urllib3.Timeout(connect=self.timeout, read=seconds + 5),
-            )
+            with self._stream(path, what, query, seconds + 5) as response:
+                opened(lambda: _hang_up(response))
+                for line in _lines(response):
+                    event = json.loads(line)
+                    if not isinstance(event, dict):
+                        raise ValueError("an event is no JSON object")
+                    if event.get("type") == "ERROR":
+                        raise self._refused(what, int((event.get("object") or {}).get("code", 500)), line)
+                    yield str(event.get("type")), event["object"]
+        except (urllib3.exceptions.HTTPError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise self._unreachable(what, error) from None  # whatever an event is that is none, the stream is of no use
+
+    def lines(self, path: str, what: str, query: Mapping[str, str], seconds: float) -> Iterator[str]:
+        """Lines of an answer that goes on, a log that is followed for example, for about so many seconds.
+
+        Raises:
+            KubeError: it could not be had, or has ended before.
+        """
+        deadline = time.monotonic() + seconds
+        try:
+            with self._stream(path, what, query, seconds) as response:
+                for line in _lines(response):
+                    yield line.decode("utf-8", errors="replace")
+                    if time.monotonic() >= deadline:
+                        return
+        except urllib3.exceptions.ReadTimeoutError:
+            return  # who has nothing to say need not even begin to answer
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(what, error) from None
+        raise Unreachable(f"Failed to {what}: it has ended", self.cluster)
+
+    @contextlib.contextmanager
+    def _stream(self, path: str, what: str, query: Mapping[str, str], silence: float) -> Iterator[Any]:
+        """An answer that is read while it comes, and may be silent for so many seconds."""
+        response = self._pool.request(
+            "GET",
+            f"{self.server}{path}?{urlencode(query)}",
+            headers=self._headers,
+            preload_content=False,
+            retries=False,
+            timeout=urllib3.Timeout(connect=self.timeout, read=silence),
+        )
         try:
             if response.status >= 400:
                 raise self._refused(what, response.status, response.read())
-            opened(lambda: _hang_up(response))
-            for line in _lines(response):
-                event = json.loads(line)
-                if not isinstance(event, dict):
-                    raise ValueError("an event is no JSON object")
-                if event.get("type") == "ERROR":
-                    raise self._refused(what, int((event.get("object") or {}).get("code", 500)), line)
-                yield str(event.get("type")), event["object"]
-        except (urllib3.exceptions.HTTPError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise self._unreachable(what, error) from None  # whatever an event is that is none, the stream is of no use
+            yield response
         finally:
             # An unfinished stream cannot go back to the pool.
             response.close()

@@ -22,6 +22,8 @@ Progress = Callable[[str], None]
 
 _SHORTEST_WATCH = 1.0  # seconds; the API counts them whole
 _PAUSE = 0.5  # seconds at most between two looks at an object that does not exist yet
+_DEAF = 5.0  # seconds until the next look where there is nothing to listen to
+_RAREST = 30.0  # seconds at most between two looks at what stays the same
 
 
 def silent(_line: str) -> None:
@@ -36,11 +38,14 @@ class Pending:
         reason: what is still missing, in words.
         hint: what to do if it stays so.
         retry_in: seconds until a look is worth while although the object has not changed; None leaves it to the wait.
+        listen: where no object tells what is waited for: returns when a look is worth while, at the latest after so
+            many seconds, and raises a KubeError where it hears nothing.
     """
 
     reason: str
     hint: str = ""
     retry_in: float | None = None
+    listen: Callable[[float], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,8 +95,8 @@ def wait(
     """Wait until ``evaluate`` says that it is done.
 
     The object is watched, so a change is seen at once; ``evaluate`` is called again after ``recheck`` seconds even
-    without a change, for it may look at other things as well. An API server that does not answer for a while does not
-    end the wait, only the deadline does.
+    without a change, for it may look at other things as well, and less often where its reason stays the same. An API
+    server that does not answer for a while does not end the wait, only the deadline does.
 
     Args:
         session: where the object is.
@@ -100,7 +105,7 @@ def wait(
         goal: what is waited for, as a clause for messages: ``Cluster member-1 is Ready``.
         timeout: seconds.
         start: the object as it was read or written last; read first if not given.
-        recheck: seconds between two looks.
+        recheck: seconds between two looks, at first.
         progress: told of each new reason.
         subject: what messages name first; the session's cluster if not given.
 
@@ -109,7 +114,7 @@ def wait(
         KubeError: ``evaluate`` gave up, or the object may not be read.
     """
     deadline = time.monotonic() + timeout
-    said = ""
+    said, since = "", 0.0
     current, known = start, start is not None
     events = None
     while True:
@@ -121,16 +126,24 @@ def wait(
             outcome, known = Pending(error.message, error.hint), False
         if isinstance(outcome, Done):
             return outcome.value
-        left = deadline - time.monotonic()
+        now = time.monotonic()
+        left = deadline - now
         if outcome.reason != said:
-            said = outcome.reason
+            said, since = outcome.reason, now
             progress(f"{subject or session.cluster}: waiting until {goal}: {session.redactor.text(said)}")
         if left <= 0:
             waited = f"Waited {round(timeout, 1):g} s in vain until {goal}"
             raise WaitTimeout(
                 f"{waited}: {session.redactor.text(outcome.reason)}", subject or session.cluster, outcome.hint
             )
-        seconds = min(left, outcome.retry_in or recheck)
+        seconds = min(left, outcome.retry_in or max(recheck, min(_RAREST, (now - since) / 10)))
+        if outcome.listen is not None:
+            events, known = None, False
+            try:
+                outcome.listen(seconds)
+            except KubeError:
+                time.sleep(min(left, _DEAF))
+            continue
         if current is None or not known or seconds < _SHORTEST_WATCH:
             events, known = None, False
             time.sleep(min(seconds, _PAUSE))

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from ..kube import rollout
@@ -19,16 +20,18 @@ from ..kube.resources import CUSTOM_RESOURCE_DEFINITION, DEPLOYMENT, Object, of
 from ..kube.secret import Secret
 from ..kube.session import Session, retry_on_conflict
 from ..kube.wait import Done, Outcome, Pending, Progress, Target, silent, wait
-from . import configuration, installed, installer, jwt, kubesphere_config, releases, result, upgrade
+from . import configuration, installed, installer, installer_log, jwt, kubesphere_config, releases, result, upgrade
 from .configuration import DEFAULT_HOST_CLUSTER_NAME
 from .installed import InstallationFailed, Installed
+from .installer_log import InstallerState
 from .names import CLUSTER_CONFIGURATION, FAILED_RUN, INSTALLER, NAMESPACE
 from .refusals import Refused
 from .releases import Release
 from .result import Result
 
 _SHORT_WAIT = 120.0  # seconds for what Kubernetes itself does: establish a definition, replace a pod
-_SLOW_LOOK, _QUICK_LOOK = 5.0, 0.5  # seconds between looks while a run goes on, and when it is about to end
+_SLOW_LOOK, _QUICK_LOOK = 10.0, 0.5  # seconds between looks while a run goes on, and after its end
+_LISTENED = 30.0  # seconds between looks while the log is listened to, which tells the end and failures at once
 _EXPLANATION = 10.0  # seconds for which the cause of a failure is waited for
 _SERVED_LOOK = 0.1  # seconds between tries while the API server takes up a new definition
 
@@ -148,6 +151,8 @@ class _Installation:
         self.progress = progress
         self.warnings: list[str] = []
         self._failure_seen: float | None = None
+        self._end_seen: float | None = None
+        self._mark_awaited = False
         if wanted.jwt_secret:
             session.redactor.add(wanted.jwt_secret)
 
@@ -362,11 +367,9 @@ class _Installation:
             state = installed.installer_state(self.session, self.release, now)
             busy = now.run_outstanding or (bool(now.core) and not now.complete_once) or state.running
             if busy and not state.failure and not state.finished:
-                return Pending(
-                    f"a run of ks-installer goes on ({state.doing})",
-                    "Run this again when it has ended, or restart ks-installer if it hangs.",
-                    _SLOW_LOOK,
-                )
+                reason = f"a run of ks-installer goes on ({state.doing})"
+                hint = "Run this again when it has ended, or restart ks-installer if it hangs."
+                return self._until_told(reason, hint, state) if state.running else Pending(reason, hint, _SLOW_LOOK)
             return Done(now)
 
         return wait(
@@ -498,15 +501,34 @@ class _Installation:
         if state.failure:
             self._note_failure(found, state.failure)
             raise InstallationFailed(f"ks-installer failed: {state.failure}", self.session.cluster)
-        if not missing:
-            if not state.running and (state.finished or self._end_is_marked):
-                return Done(None)
-            missing = "its run goes on"
-        return Pending(
-            f"{missing}; ks-installer: {state.doing}",
-            "Look at the log of the Deployment kubesphere-system/ks-installer, and run this again.",
-            _QUICK_LOOK if found.complete_once else _SLOW_LOOK,
-        )
+        self._mark_awaited = self._mark_awaited or not found.core.get("version")
+        ended = self._has_ended(state)
+        if ended and not missing:
+            return Done(None)
+        reason = f"{missing or 'its run goes on'}; ks-installer: {state.doing}"
+        hint = "Look at the log of the Deployment kubesphere-system/ks-installer, and run this again."
+        if installed.unfinished_run(self.release, found):
+            return Pending(reason, hint)  # the status will tell
+        if state.running and not ended:
+            return self._until_told(reason, hint, state)
+        return Pending(reason, hint, self._next_look())
+
+    def _has_ended(self, state: InstallerState) -> bool:
+        """Whether a run is over that has left all of its status."""
+        if not self._end_is_marked:
+            return state.finished
+        # A first run writes the mark last: who has seen it come need not wait for the log's last words.
+        return self._mark_awaited or not state.running
+
+    def _until_told(self, reason: str, hint: str, state: InstallerState) -> Pending:
+        """Pending until the log tells of something, for no object does."""
+        return Pending(reason, hint, _LISTENED, partial(installer_log.listen, self.session, state.pod))
+
+    def _next_look(self) -> float:
+        """Seconds until the next look once a run is over: what is missing then comes soon, or perhaps never."""
+        now = time.monotonic()
+        self._end_seen = self._end_seen or now
+        return max(_QUICK_LOOK, min(_SLOW_LOOK, (now - self._end_seen) / 10))
 
     def _may_be_explained(self) -> bool:
         """Whether the cause of a failure may still come."""
@@ -523,7 +545,7 @@ class _Installation:
 
     @property
     def _end_is_marked(self) -> bool:
-        """Whether an object tells that a run has come to its end; before v3.1.1 only the log does."""
+        """Whether an object tells that a first run has come to its end; before v3.1.1 only the log does."""
         return bool(self.release.installer and self.release.installer.writes_core_version)
 
     # Refusals

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..kube.errors import KubeError
 from ..kube.pods import pod_problem
@@ -26,6 +26,7 @@ _TASK_FAILED = re.compile(r"^(?:Task '(?P<task>[^']+)' failed:|task (?P<name>\S+
 _PLAYBOOK_FAILED = re.compile(r"^Failed to ansible-playbook (?P<playbook>\S+)")
 _FATAL = re.compile(r"FAILED! => (?P<details>\{.*\})")
 _TASK = re.compile(r"^TASK \[(?P<task>[^\]]+)\]")
+_TELLING = (re.compile(_ENDED), _RECAP_FAILED, _TASK_FAILED, _PLAYBOOK_FAILED)
 _MILESTONE = re.compile(r"^(Start installing|task \S+ status is|Waiting for all tasks|Collecting installation results)")
 
 
@@ -40,6 +41,7 @@ class InstallerState:
         begun: whether the log shows the beginning of a run.
         explained: whether ``failure`` tells all that there will be. ks-installer says at once that a component has
             failed, and why when its run ends.
+        pod: name of the pod whose log that is; empty if none was read.
     """
 
     doing: str
@@ -47,6 +49,7 @@ class InstallerState:
     finished: bool = False
     begun: bool = False
     explained: bool = False
+    pod: str = ""
 
     @property
     def running(self) -> bool:
@@ -79,7 +82,22 @@ def read(session: Session, label: str, since: str = "") -> InstallerState:
         text = session.text(f"{POD.path(name, NAMESPACE)}/log", f"read the log of pod {name}", query)
     except KubeError as error:
         return InstallerState(f"its log cannot be read ({error.message})")
-    return parse(session.redactor.text(text))
+    return replace(parse(session.redactor.text(text)), pod=name)
+
+
+def listen(session: Session, pod: str, seconds: float) -> None:
+    """Return when the log of a run that goes on tells of its end or of a failure, at the latest after so many seconds.
+
+    Whether it has is for :func:`read` to say, which knows the lines before.
+
+    Raises:
+        KubeError: the log cannot be followed, or nothing more is written to it.
+    """
+    # From a second ago, so that nothing is missed since it was read.
+    query = {"follow": "true", "sinceSeconds": "1"}
+    for line in session.lines(f"{POD.path(pod, NAMESPACE)}/log", f"follow the log of pod {pod}", query, seconds):
+        if any(pattern.search(line.strip()) for pattern in _TELLING):
+            return
 
 
 def parse(text: str) -> InstallerState:

@@ -491,6 +491,46 @@ class TestWatch:
         assert list(connect(server).watch(CONFIG_MAP, "a", "ns", "7", 1)) == [LIVE, LIVE]
 
 
+class TestLines:
+    """A log that is followed."""
+
+    def follow(self, server: Server, reply: Reply, seconds: float = 0.2) -> list[str]:
+        server.script = [reply]
+        return list(connect(server).lines("/log", "follow the log", {"follow": "true"}, seconds))
+
+    def test_until_the_time_is_over(self, server: Server) -> None:
+        class Slow(Reply):
+            def send(self, handler: Any) -> None:
+                handler.send_response(200)
+                handler.send_header("Transfer-Encoding", "chunked")
+                handler.end_headers()
+                for part in (b"one\ntw", b"o\n"):
+                    handler.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+                time.sleep(1)
+
+        assert self.follow(server, Slow()) == ["one", "two"]
+        assert server.seen == [("GET", "/log?follow=true")]
+
+    def test_a_chatty_one_ends_in_time(self, server: Server) -> None:
+        server.script = [Reply(200, b"a\n" * 3)]
+        heard = []
+        for line in connect(server).lines("/log", "follow the log", {}, 0.5):
+            heard.append(line)
+            time.sleep(0.3)
+        assert heard == ["a", "a"]
+
+    def test_a_silent_one_need_not_even_begin(self, server: Server) -> None:
+        assert self.follow(server, Silence(1)) == []
+
+    @pytest.mark.parametrize(
+        ("reply", "words"),
+        [(status(403), "403"), (Reset(), "no answer"), (Reply(200, b"a\n"), "follow the log: it has ended")],
+    )
+    def test_what_cannot_be_followed(self, server: Server, reply: Reply, words: str) -> None:
+        with pytest.raises(KubeError, match=words):
+            self.follow(server, reply, seconds=5)
+
+
 class TestWays:
     """How the server is reached."""
 

@@ -52,6 +52,45 @@ def test_a_change_is_seen(clock: Clock, pending: dict[str, Any]) -> None:
     assert clock.now <= 31
 
 
+def test_what_stays_the_same_is_looked_at_less_often(clock: Clock) -> None:
+    session, looks = FakeSession("one", item(CONFIG_MAP, "a", "ns")), list[float]()
+
+    def evaluate(_found: Any) -> Any:
+        looks.append(clock.now)
+        return Pending("late" if clock.now > 500 else "early")
+
+    with pytest.raises(WaitTimeout):
+        wait(session, TARGET, evaluate, goal="g", timeout=1000, recheck=5)
+    pauses = [after - before for before, after in zip(looks, looks[1:], strict=False)]
+    assert pauses[:5] == [5] * 5
+    assert max(pauses) == pytest.approx(30)
+    late = next(number for number, when in enumerate(looks) if when > 500)
+    assert pauses[late] == 5
+
+
+def test_what_no_object_tells_is_listened_to(clock: Clock) -> None:
+    session, heard = FakeSession("one", item(CONFIG_MAP, "a", "ns", data={"x": "1"})), list[float]()
+
+    def listen(seconds: float) -> None:
+        heard.append(seconds)
+        clock.sleep(3)
+        session.put(item(CONFIG_MAP, "a", "ns", data={"x": "2"}))
+
+    assert wait(session, TARGET, has("2", retry_in=30, listen=listen), goal="g", timeout=20) == "2"
+    assert (heard, clock.now) == ([20], 3)
+
+
+def test_where_nothing_is_heard_one_looks(clock: Clock) -> None:
+    def listen(_seconds: float) -> None:
+        raise Unreachable("away")
+
+    session = FakeSession("one", item(CONFIG_MAP, "a", "ns", data={"x": "1"}))
+    with pytest.raises(WaitTimeout):
+        wait(session, TARGET, has("2", listen=listen), goal="g", timeout=60)
+    assert len(session.requests) == 60 / 5 + 1
+    assert clock.now == 60
+
+
 def test_what_comes_into_being_is_seen(clock: Clock) -> None:
     session, lines = FakeSession(), list[str]()
     clock.on_sleep = partial(session.put, item(CONFIG_MAP, "a", "ns", data={"x": "2"}))

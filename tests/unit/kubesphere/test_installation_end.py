@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import pytest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube import wait as wait_module
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import WaitTimeout
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import Forbidden, WaitTimeout
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import CONFIG_MAP, DEPLOYMENT
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.secret import Secret
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.installation import (
@@ -93,6 +95,34 @@ class TestEnd:
         clock.on_sleep = lambda: clock.now >= 5 and session.put(standing())
         await_installed(session, member(), wait_timeout=100, progress=lines.append)
         assert "ks-installer is re-creating the ClusterConfiguration" in lines[0]
+
+    def test_the_mark_of_a_first_run_is_its_end(self, clock: Clock) -> None:
+        session = cluster(standing(core={"status": "enabled"}))
+        log(session, RUNNING)
+        clock.on_sleep = lambda: clock.now >= 20 and session.put(standing())
+        assert await_installed(session, member(), wait_timeout=100).data["finished"] is True
+        assert clock.now < 40
+
+    def test_the_end_of_a_later_run_is_heard_from_its_log(self, clock: Clock) -> None:
+        session = cluster(standing())
+        log(session, RUNNING)
+        clock.on_sleep = lambda: log(session, ENDED if clock.now >= 17 else RUNNING)
+        await_installed(session, member(), wait_timeout=100)
+        assert clock.now == 17
+        reads = [path for method, path in session.requests if method == "GET" and path.endswith(f"/{INSTALLER}")]
+        assert len(reads) == 2
+
+    def test_a_log_that_cannot_be_followed(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+        session = cluster(standing())
+        log(session, RUNNING)
+        clock.on_sleep = lambda: log(session, ENDED if clock.now >= 17 else RUNNING)
+
+        def lines(*_arguments: object) -> NoReturn:
+            raise Forbidden("no")
+
+        monkeypatch.setattr(session, "lines", lines)
+        await_installed(session, member(), wait_timeout=100)
+        assert clock.now == 20
 
     @pytest.mark.parametrize("text", [None, "", ENDED])
     def test_where_the_status_tells_the_end_the_log_need_not(self, text: str | None) -> None:

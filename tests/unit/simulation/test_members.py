@@ -11,6 +11,7 @@ import json
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -267,7 +268,9 @@ def test_installer_takes_its_time_over_a_change(members: Members, one: KubeApi) 
     time.sleep(0.4)
     assert one.get(path)["status"]["core"]["enabledTime"]
     assert "Welcome" not in one.get(log)["text"]
-    time.sleep(0.4)
+    with closing(one.connect(5)) as connection:
+        connection.request("GET", f"{log}?follow=true&sinceSeconds=1")
+        assert b"Welcome to KubeSphere!" in connection.getresponse().readline()
     assert "Welcome to KubeSphere!" in one.get(log)["text"]
     one.patch(path, change)  # nothing new: no run
     assert "Welcome" in one.get(log)["text"]
