@@ -31,7 +31,6 @@ from .result import Result
 
 _SHORT_WAIT = 120.0  # seconds for what Kubernetes itself does: establish a definition, replace a pod
 _SLOW_LOOK, _QUICK_LOOK = 10.0, 0.5  # seconds between looks while a run goes on, and after its end
-_LISTENED = 30.0  # seconds between looks while the log is listened to, which tells the end and failures at once
 _EXPLANATION = 10.0  # seconds for which the cause of a failure is waited for
 _SERVED_LOOK = 0.1  # seconds between tries while the API server takes up a new definition
 
@@ -369,7 +368,7 @@ class _Installation:
             if busy and not state.failure and not state.finished:
                 reason = f"a run of ks-installer goes on ({state.doing})"
                 hint = "Run this again when it has ended, or restart ks-installer if it hangs."
-                return self._until_told(reason, hint, state) if state.running else Pending(reason, hint, _SLOW_LOOK)
+                return self._until_told(reason, hint, state) if state.running else Pending(reason, hint)
             return Done(now)
 
         return wait(
@@ -379,6 +378,7 @@ class _Installation:
             goal="ks-installer's run has ended",
             timeout=wait_timeout or _SHORT_WAIT,
             start=found.configuration,
+            recheck=_SLOW_LOOK,
             progress=self.progress,
         )
 
@@ -522,7 +522,7 @@ class _Installation:
 
     def _until_told(self, reason: str, hint: str, state: InstallerState) -> Pending:
         """Pending until the log tells of something, for no object does."""
-        return Pending(reason, hint, _LISTENED, partial(installer_log.listen, self.session, state.pod))
+        return Pending(reason, hint, listen=partial(installer_log.listen, self.session, state.pod))
 
     def _next_look(self) -> float:
         """Seconds until the next look once a run is over: what is missing then comes soon, or perhaps never."""

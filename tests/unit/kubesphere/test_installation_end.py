@@ -110,7 +110,7 @@ class TestEnd:
         await_installed(session, member(), wait_timeout=100)
         assert clock.now == 17
         reads = [path for method, path in session.requests if method == "GET" and path.endswith(f"/{INSTALLER}")]
-        assert len(reads) == 2
+        assert len(reads) == 3
 
     def test_a_log_that_cannot_be_followed(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
         session = cluster(standing())
