@@ -563,7 +563,7 @@ class _Installation:
     def _refuse_other_host_name(self, found: Installed) -> None:
         """KubeSphere reads the name once, when it makes the host's own Cluster."""
         wanted = self.wanted.host_cluster_name
-        name = str((found.spec.get("multicluster") or {}).get("hostClusterName") or DEFAULT_HOST_CLUSTER_NAME)
+        name = str(found.multicluster.get("hostClusterName") or DEFAULT_HOST_CLUSTER_NAME)
         if wanted and found.complete_once and found.cluster_role == "host" and name != wanted:
             raise Refused(
                 f"the host's own Cluster is called {name} and cannot be renamed to {wanted}",

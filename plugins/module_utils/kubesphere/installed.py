@@ -66,12 +66,17 @@ class Installed:
     @property
     def cluster_role(self) -> str:
         """``host``, ``member`` or ``none``."""
-        return str(self._section("multicluster").get("clusterRole") or "none")
+        return str(self.multicluster.get("clusterRole") or "none")
 
     @property
     def jwt_secret(self) -> str:
         """``authentication.jwtSecret``; empty where ks-installer was left to choose."""
         return str(self._section("authentication").get("jwtSecret") or "")
+
+    @property
+    def multicluster(self) -> dict[str, Any]:
+        """Its section ``multicluster``; empty where it has none."""
+        return self._section("multicluster")
 
     def _section(self, name: str) -> dict[str, Any]:
         section = self.spec.get(name)
@@ -190,12 +195,11 @@ def _unfinished_config(session: Session, release: Release, installed: Installed)
     config = kubesphere_config.read(session)
     if config is None:
         return "kubesphere-config is not written yet"
-    wanted = installed.spec.get("multicluster") or {}
     if release.cluster_role_in_config and config.cluster_role != installed.cluster_role:
         return f"kubesphere-config has the role {config.cluster_role or 'none'}, not yet {installed.cluster_role}"
     if installed.jwt_secret and config.jwt_secret.reveal() != installed.jwt_secret:
         return "kubesphere-config has another jwtSecret than the ClusterConfiguration"
-    address = str(wanted.get("proxyPublishAddress") or "")
+    address = str(installed.multicluster.get("proxyPublishAddress") or "")
     if installed.cluster_role == "host" and address and config.proxy_publish_address != address:
         return f"kubesphere-config has not got proxyPublishAddress {address} yet"
     return ""

@@ -618,7 +618,7 @@ def _given_out(host: Session, member: str, token: Any) -> str:
 
 def _lasting(standing: Installed) -> str:
     """The address that a run of ks-installer writes into kubesphere-config."""
-    return str((standing.spec.get("multicluster") or {}).get("proxyPublishAddress") or "")
+    return str(standing.multicluster.get("proxyPublishAddress") or "")
 
 
 # The Service
