@@ -232,8 +232,10 @@ def verdict(looked_at: Mapping[str, Mapping[str, Any]], host: str | None, strict
     else:
         return told
     rest = f"Nothing was written: {reason}, so nothing was begun here. Mend that, and run it again."
-    whole = {host: f"Nothing was written. {problem_list(problems)}"} if host in looked_at else {}
-    return {**dict.fromkeys(looked_at, rest), **told, **whole}
+    found = {**dict.fromkeys(looked_at, rest), **told}
+    if host is not None and host in looked_at:
+        found[host] = f"Nothing was written. {problem_list(problems)}"
+    return found
 
 
 def _own_problems(result: Mapping[str, Any]) -> Sequence[str]:

@@ -370,7 +370,7 @@ class TestFleet:
         assert fleet_problems({"a": one()}) == {}
 
 
-LOOKED = {
+LOOKED: dict[str, dict[str, Any]] = {
     "host": {"problems": []},
     "a": {"problems": ["one", "two"]},
     "b": {"problems": []},
