@@ -18,7 +18,7 @@ _MARKS = ("{{", "{%", "{#")
 _PURE_FILTERS = frozenset(
     [
         *("bool", "combine", "d", "default", "dict2items", "extract", "first", "int", "join", "last", "length", "list"),
-        *("lower", "map", "reject", "select", "selectattr", "string", "trim", "unique", "upper"),
+        *("lower", "map", "reject", "select", "selectattr", "sort", "string", "trim", "unique", "upper"),
     ]
 )
 _OURS = "kubesphere.multicluster."

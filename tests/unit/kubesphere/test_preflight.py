@@ -378,9 +378,7 @@ LOOKED: dict[str, dict[str, Any]] = {
 
 
 def test_one_with_problems_is_left_out() -> None:
-    assert verdict(LOOKED, "host", strict=False) == {
-        "a": "Nothing was written. 2 problems found:\n- a: one\n- a: two"
-    }
+    assert verdict(LOOKED, "host", strict=False) == {"a": "Nothing was written. 2 problems found:\n- a: one\n- a: two"}
 
 
 def test_nobody_goes_on_without_the_host() -> None:
