@@ -9,6 +9,8 @@ from typing import Any
 
 import jinja2
 
+from .template_parts import parts
+
 _MOST = 2048  # templates that are remembered
 
 
@@ -44,9 +46,11 @@ class _Remembering:
     ) -> Any:
         """The code of a template."""
         compiled = super().compile  # type: ignore[misc]
-        # An overlay has its own delimiters. What a backslash means depends on where a template comes from.
+        # An overlay has its own delimiters. What a backslash means depends on where a template comes from. And a filter of
+        # constants may be evaluated at once: one that draws a number would draw it for all.
         plain = isinstance(source, str) and "\\" not in source and not self.overlayed
-        if not plain or name or filename or raw or defer_init:
+        found = parts(source) if plain else None
+        if not (found and found.settled) or name or filename or raw or defer_init:
             return compiled(source, name, filename, raw, defer_init)
         code = self.known.get(source)
         if code is None:
