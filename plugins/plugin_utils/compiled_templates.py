@@ -46,8 +46,8 @@ class _Remembering:
     ) -> Any:
         """The code of a template."""
         compiled = super().compile  # type: ignore[misc]
-        # An overlay has its own delimiters. What a backslash means depends on where a template comes from. And a filter of
-        # constants may be evaluated at once: one that draws a number would draw it for all.
+        # An overlay has its own delimiters. What a backslash means depends on where a template comes from. And a filter
+        # of constants may be evaluated at once: one that draws a number would draw it for all.
         plain = isinstance(source, str) and "\\" not in source and not self.overlayed
         found = parts(source) if plain else None
         if not (found and found.settled) or name or filename or raw or defer_init:
