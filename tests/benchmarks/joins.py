@@ -5,6 +5,11 @@ KubeSphere takes of it ends when its controllers have written the conditions tha
 no audit log tells, for it has no bodies: a watch of ours sees those conditions, and the last write of KubeSphere's to
 that Cluster that had been asked for by then is the one that made them. So a watch that is told late makes no tool look
 better.
+
+It takes longer where the member cannot be used even then: its ks-apiserver is away for most of a second after its
+kubesphere-config was changed, which the host's controller does with each member that joins (kubesphere v3.4.1
+pkg/controller/cluster/cluster_controller.go L548-575). So what was refused with an error of the server was asked too
+early, and KubeSphere was not ready yet; what passes from then until it is asked again is the tool's.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ from dataclasses import dataclass
 from tests.sandbox import audit
 from tests.sandbox.audit import Event
 
+_REFUSED, _BROKEN = 300, 500  # from which status on a request was not answered well, and not for the asker's sake
 _WRITES = ("create", "update", "patch")
 _USED = re.compile(r"/clusters/([^/]+)/v1/")
 """In the path of a request that uses a member through the host's dispatcher."""
@@ -28,7 +34,8 @@ class Join:
     Attributes:
         member: its name.
         written: when the API server was asked to create its Cluster.
-        settled: when KubeSphere's controllers had written all conditions that an import waits for.
+        settled: when KubeSphere's controllers had written all conditions that an import waits for, or the member was
+            last refused to the tool.
         used: when the last request that used the member through the host was asked.
         verified: when it was answered.
     """
@@ -73,9 +80,14 @@ def joins(events: Iterable[Event], seen: Mapping[str, float], ours: Callable[[Ev
     """
     written, settled, used, verified = _Times(min), _Times(max), _Times(max), _Times(max)
     for event in events:
-        if event["stage"] != "ResponseComplete" or event["responseStatus"]["code"] >= 300:
+        if event["stage"] != "ResponseComplete":
             continue
+        status = event["responseStatus"]["code"]
         asked, answered = audit.moment(event, "requestReceivedTimestamp"), audit.moment(event)
+        if status >= _BROKEN and ours(event) and used_member(event):
+            settled.add(used_member(event), asked)
+        if status >= _REFUSED:
+            continue
         written_to = _cluster_written_to(event)
         if ours(event):
             if member := used_member(event):

@@ -55,7 +55,7 @@ from .put_back import put_back
 from .refusals import Refused
 from .result import NotYetKnown, Result
 
-_QUICK_LOOK = 0.1  # seconds until the host's ks-apiserver has surely seen what its controller wrote
+_QUICK_LOOK, _SLOW_LOOK = 0.05, 1.0  # seconds between two uses of a member that does not work yet, at first and later
 _AGENT_LOOK = 3.0  # seconds between two looks at why an agent does not connect
 _INITIALISATION = 60.0  # seconds that tower may take, where nobody waits for more
 
@@ -492,6 +492,12 @@ class _Import:
         patched = [(each.before, each.after) for each in self.host.journal if each.before and each.after]
         changed = any(before.get("spec") != after.get("spec") for before, after in patched)
         since = max(connection.since(), self.host.server_time if changed else "")
+        early = 0.0  # when it was first used in vain
+
+        def next_look() -> float:
+            nonlocal early
+            early = early or time.monotonic()
+            return min(_SLOW_LOOK, max(_QUICK_LOOK, (time.monotonic() - early) / 10))
 
         def evaluate(cluster: Object | None) -> Outcome[int]:
             if cluster is None:
@@ -504,7 +510,7 @@ class _Import:
             seen = str((cluster.get("status") or {}).get("uid") or uid)
             self._refuse_other_cluster(seen, uid, connection)
             try:
-                nodes = ks_apiserver.nodes_of_member(self.host, self.wanted.name, token)
+                nodes = ks_apiserver.nodes_of_member(self.host, self.wanted.name, token, patience=0)
                 if connection.name == "agent" and uid:
                     # Its status may still tell what the controller saw through another agent.
                     through = ks_apiserver.uid_of_member(self.host, self.wanted.name, token)
@@ -513,8 +519,9 @@ class _Import:
             except OtherCluster:
                 raise
             except KubeError as error:
-                # ks-apiserver may need a moment to see the Cluster, or a new configuration.
-                return Pending(error.message, error.hint, _QUICK_LOOK if error.status != 401 else 1.0)
+                # ks-apiserver may need a moment to see the Cluster; and that of the member is away for most of a second
+                # after each change of its kubesphere-config, which KubeSphere makes when a member joins.
+                return Pending(error.message, error.hint, next_look() if error.status != 401 else _SLOW_LOOK)
 
         target = Target(CLUSTER, self.wanted.name)
         try:
