@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -202,6 +203,46 @@ def test_nobody_follows_one_that_is_not_there() -> None:
 
 def test_one_at_a_time_is_enough_for_the_first_to_come_past() -> None:
     assert len(run(nothing, ["a", "b", "host"], HOST_FIRST, in_flight=1, first="host").outcomes) == 6
+
+
+ROAD = [
+    Phase("look", judged=True),
+    Phase("install"),
+    Phase("join", follows=True),
+    Phase("wait", waits=True),
+    Phase("use", follows=True),
+]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_fails_or_is_not_meant_all_come_to_their_ends(seed: int) -> None:
+    """And nobody overtakes the one that goes first, or goes on after a failure."""
+    chance = random.Random(seed)
+    names = ["host", *(f"member-{number}" for number in range(chance.randrange(8)))]
+    chance.shuffle(names)
+    fate = {(name, each.name): chance.choice(["fine", "fine", "idle", "failed"]) for name in names for each in ROAD}
+    refused = {name: "no" for name in names if chance.random() < 0.2}
+    past: list[tuple[str, str]] = []
+
+    def calls(name: str, phase: str) -> Call | None:
+        def work() -> Outcome:
+            threading.Event().wait(chance.random() / 500)
+            past.append((name, phase))
+            return {"failed": fate[name, phase] == "failed"}
+
+        return None if fate[name, phase] == "idle" else work
+
+    told = run(calls, names, ROAD, chance.randrange(4), refused, first="host", patient=chance.random() < 0.5)
+    fine = [key for key, outcome in told.outcomes.items() if not outcome.get("failed")]
+    for name in names:
+        gone = [each.name for each in ROAD if (name, each.name) in told.outcomes]
+        assert [(name, phase) in fine for phase in gone[:-1]] == [True] * len(gone[:-1])
+    for name, phase in [key for key in past if key[0] != "host" and key[1] in ("join", "use")]:
+        road = [each.name for each in ROAD]
+        before = [("host", each) for each in road[: road.index(phase) + 1] if fate["host", each] != "idle"]
+        assert all(key in fine for key in before)
+        first = past.index((name, phase))
+        assert all(past.index(key) < first for key in before)
 
 
 # Side by side

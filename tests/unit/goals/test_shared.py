@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.goal import Context, host_session
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.goal import Context, host_session, session
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.shared import Shared
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import ConnectionOptionError
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import CONFIG_MAP
@@ -111,3 +111,43 @@ def test_alone_nothing_is_shared() -> None:
     one, other = reach(None, "https://127.0.0.1:1"), reach(None, "https://127.0.0.1:1")
     assert one._pool is not other._pool
     assert one.reads is None
+
+
+# The cluster's own
+
+
+def own(shared: Shared, cluster: str, **options: Any) -> Session:
+    given = {"host": "https://127.0.0.1:1", "api_key": TOKEN, **options}
+    return session(given, cluster, Context(cluster=cluster, shared=shared, check_mode=given.pop("plan", False)))
+
+
+def test_a_cluster_keeps_its_connections_from_phase_to_phase_and_nothing_else(shared: Shared) -> None:
+    one, later = own(shared, "a", plan=True), own(shared, "a", plan=True)
+    one.create(item(CLUSTER, "a"))
+    one.redactor.add("a-secret-of-one")
+    assert one._pool is later._pool
+    assert (later.journal, later.redactor.text("a-secret-of-one")) == ([], "a-secret-of-one")
+
+
+def test_clusters_credentials_and_plans_have_connections_of_their_own(shared: Shared) -> None:
+    found = [own(shared, "a"), own(shared, "b"), own(shared, "a", api_key="another-token"), own(shared, "a", plan=True)]
+    assert len({id(each._pool) for each in found}) == 4
+    assert TOKEN not in repr(vars(shared._sessions["a"]))
+
+
+def test_who_has_left_may_come_again(shared: Shared) -> None:
+    one = own(shared, "a")
+    shared.leave("a")
+    shared.leave("nobody")
+    assert own(shared, "a")._pool is not one._pool
+
+
+def test_what_the_host_is_past_is_read_anew(server: Server, shared: Shared) -> None:
+    config = item(CONFIG_MAP, CONFIG, NAMESPACE)
+    config["metadata"] |= {"uid": "u", "resourceVersion": "1"}
+    server.script = [Reply(200, config)]
+    for _dummy in range(2):
+        reach(shared, server.url).get(CONFIG_MAP, CONFIG, NAMESPACE)
+    shared.refresh()
+    server.script = [Reply(200, {**config, "data": {"new": "1"}})]
+    assert reach(shared, server.url).get(CONFIG_MAP, CONFIG, NAMESPACE)["data"] == {"new": "1"}
