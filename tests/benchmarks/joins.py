@@ -8,8 +8,8 @@ better.
 
 It takes longer where the member cannot be used even then: its ks-apiserver is away for most of a second after its
 kubesphere-config was changed, which the host's controller does with each member that joins (kubesphere v3.4.1
-pkg/controller/cluster/cluster_controller.go L548-575). So what was refused with an error of the server was asked too
-early, and KubeSphere was not ready yet; what passes from then until it is asked again is the tool's.
+pkg/controller/cluster/cluster_controller.go L548-575). So what was answered with an error of the server was asked too
+early, and KubeSphere was not ready yet; what passes from that answer on is the tool's.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def joins(events: Iterable[Event], seen: Mapping[str, float], ours: Callable[[Ev
         status = event["responseStatus"]["code"]
         asked, answered = audit.moment(event, "requestReceivedTimestamp"), audit.moment(event)
         if status >= _BROKEN and ours(event) and used_member(event):
-            settled.add(used_member(event), asked)
+            settled.add(used_member(event), answered)
         if status >= _REFUSED:
             continue
         written_to = _cluster_written_to(event)

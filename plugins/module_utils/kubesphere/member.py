@@ -55,7 +55,7 @@ from .put_back import put_back
 from .refusals import Refused
 from .result import NotYetKnown, Result
 
-_QUICK_LOOK, _SLOW_LOOK = 0.05, 1.0  # seconds between two uses of a member that does not work yet, at first and later
+_QUICK_LOOK, _SLOW_LOOK = 0.03, 1.0  # seconds between two uses of a member that does not work yet, at first and later
 _AGENT_LOOK = 3.0  # seconds between two looks at why an agent does not connect
 _INITIALISATION = 60.0  # seconds that tower may take, where nobody waits for more
 
@@ -497,7 +497,7 @@ class _Import:
         def next_look() -> float:
             nonlocal early
             early = early or time.monotonic()
-            return min(_SLOW_LOOK, max(_QUICK_LOOK, (time.monotonic() - early) / 10))
+            return min(_SLOW_LOOK, max(_QUICK_LOOK, (time.monotonic() - early) / 20))
 
         def evaluate(cluster: Object | None) -> Outcome[int]:
             if cluster is None:
