@@ -106,6 +106,10 @@ class _All:
         """Why clusters may go no further."""
         return cluster_info.verdict(outcomes, self._road.first, self._road.strict)
 
+    def needs_all(self, outcome: Outcome) -> bool:
+        """Whether the verdict needs all clusters."""
+        return cluster_info.needs_all(outcome)
+
     def done(self, name: str, phase: int, outcome: Outcome) -> None:
         """Keep an outcome, and tell of what is not as it was."""
         self._outcomes[phase][name] = noted = self._road.noted(phase, outcome)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -48,7 +49,7 @@ def judged(
     for name, outcome in _looked_at(hostvars, names).items():
         told = {"failed": True, "msg": preflight.refusal(problems, name)}
         clusters[name] = {**outcome, **told} if name in problems else outcome
-    return _fact({"changed": False, "clusters": clusters, "failed_clusters": list(problems)})
+    return _fact({"changed": False, "ended": time.time(), "clusters": clusters, "failed_clusters": list(problems)})
 
 
 def problem_list(problems: Mapping[str, Sequence[str]], only: str | None = None) -> str:

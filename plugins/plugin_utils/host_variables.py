@@ -183,9 +183,13 @@ class HostVariables:
         if found is None or not found.settled:
             return found is not None or name in self._passing.get(id(variables), ())
         passing = self._settle_parts(template, variables, under | {name})
-        read = {each: variables.get(each) for each in sorted(found.names - _SAME_FOR_ALL)}
+        read = {each: variables.get(each, _NOTHING) for each in sorted(found.names - _SAME_FOR_ALL)}
         # What is still a template after it was settled may be another value for each host.
-        shared = found.pure and "vars" not in read and not any(map(self._has_templates, read.values()))
+        shared = (
+            found.pure
+            and "vars" not in read
+            and not any(self._has_templates(each) for each in read.values() if each is not _NOTHING)
+        )
         key = (id(template), *map(_identity, read.values()))
         value = self._known.get(key, _NOTHING) if shared else _NOTHING
         if value is _NOTHING:

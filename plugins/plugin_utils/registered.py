@@ -16,7 +16,7 @@ _ROADS = ("install_road", "rollout_road", "drift_road")
 
 
 def outcomes(hostvars: Any, names: Iterable[str], registers: Sequence[str]) -> dict[str, Outcomes]:
-    """Outcomes by variable and inventory name, of those clusters that have any; of several, the last.
+    """Outcomes by variable and inventory name, of those clusters that have any.
 
     Args:
         hostvars: variables by inventory name.
@@ -26,12 +26,24 @@ def outcomes(hostvars: Any, names: Iterable[str], registers: Sequence[str]) -> d
     found: dict[str, dict[str, Mapping[str, Any]]] = {register: {} for register in registers}
     read = getattr(hostvars, "raw_get", None) or hostvars.get  # raw: nothing there is a template
     for name in names:
-        missing = [register for register in registers if name not in found[register]]  # all of a batch have the same
-        variables = read(name) if missing and name in hostvars else {}
-        for register in missing:
-            for registered in sorted(_left(variables, register), key=lambda each: float(each.get("ended") or 0)):
-                found[register] |= _clusters(name, registered)
+        variables = read(name) if name in hostvars else {}
+        for register in registers:
+            outcome = left_with(name, variables, register)
+            if outcome is not None:
+                found[register][name] = outcome
     return dict(found)
+
+
+def left_with(name: str, variables: Mapping[str, Any], register: str) -> Mapping[str, Any] | None:
+    """The outcome of a cluster that the last task has left in a variable, or under its name among those of a road.
+
+    None where that task did nothing with the cluster, whatever an earlier one did.
+    """
+    last = max(_left(variables, register), key=lambda each: float(each.get("ended") or 0), default={})
+    outcome = (last.get("clusters") or {}).get(name)
+    if outcome is not None and "diff" in last:  # of a task for one cluster, which has shown it as its own
+        return {**outcome, "diff": last["diff"]}
+    return outcome
 
 
 def by_register(registered: Registered, register: str) -> Iterator[tuple[str, Registered]]:
@@ -46,10 +58,3 @@ def _left(variables: Registered, register: str) -> Iterator[Registered]:
         left = variables.get(road) or {}
         if register in (left.get("registers") or ()):
             yield {**left["registers"][register], "ended": left.get("ended")}
-
-
-def _clusters(name: str, registered: Registered) -> Outcomes:
-    clusters: Outcomes = registered.get("clusters") or {}
-    if name in clusters and "diff" in registered:  # of a task for one cluster, which has shown it as its own
-        return {name: {**clusters[name], "diff": registered["diff"]}}
-    return clusters

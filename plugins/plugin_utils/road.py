@@ -9,12 +9,14 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils.goals import cluster_configuration, cluster_info, member, proxy_address
 from ..module_utils.goals.fan_out import Outcome
 from ..module_utils.goals.goal import Goal
 from .host_variables import HostVariables, Variables, merged
 from .local_goal import COLLECTION, LocalGoal
+from .registered import left_with
 from .variable_checks import VariableChecks
 
 GOALS: dict[str, Goal] = {
@@ -74,8 +76,8 @@ class Road:
         if name not in self._variables:
             variables = self._variables[name] = self._hosts.of(name)
             for register in filter(None, [*self._asked["after"], self._asked["continues"]]):
-                clusters = (variables.get(register) or {}).get("clusters", {})
-                variables[register] = {"clusters": {name: clusters[name]} if name in clusters else {}}
+                found = left_with(name, variables, register)
+                variables[register] = {"clusters": {} if found is None else {name: found}}
             for register in {each["register"] for each in self.phases} - {self._asked["continues"]}:
                 variables[register] = {"clusters": {}}  # nothing of an earlier run of the road
         return self._variables[name]
@@ -127,7 +129,8 @@ class Road:
 
     def leave(self, name: str, phase: int, outcome: Outcome) -> None:
         """Let the templates of later phases see an outcome, as that of a task."""
-        self._hosts.register(self.phases[phase]["register"], {"clusters": {name: outcome}}, self.variables(name))
+        left = wrap_var({"clusters": {name: outcome}})  # as Ansible does with a task's result: it is no template
+        self._hosts.register(self.phases[phase]["register"], left, self.variables(name))
 
     def forget(self, name: str) -> None:
         """A cluster has come to its end; a thousand of them need much room."""

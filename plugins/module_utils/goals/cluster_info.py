@@ -81,6 +81,11 @@ def verdict(outcomes: Mapping[str, Mapping[str, Any]], host: str | None, strict:
     return preflight.verdict(outcomes, host, strict)
 
 
+def needs_all(outcome: Mapping[str, Any]) -> bool:
+    """Whether the verdict needs all clusters: the host, of which this is told, is to be upgraded, and cannot go back."""
+    return preflight.is_upgrade(outcome.get("cluster") or {})
+
+
 GOAL = Goal(
     name="cluster_info",
     argument_spec={

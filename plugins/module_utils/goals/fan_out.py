@@ -26,6 +26,9 @@ _LATE = 3.0
 _LATE_AT_LEAST = 0.5
 """Seconds; what takes less holds nobody up."""
 
+_MOST = 0.5
+"""Share of the clusters that must have come before another can be late."""
+
 _SWITCH = 0.001
 """Seconds after which a thread that computes lets others go on. By Python's default it is five times as many, which a
 thread whose answer has come waits at each of its steps."""
@@ -57,6 +60,9 @@ class Work(Protocol):
     def verdict(self, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
         """Why clusters may go no further, by name, seen side by side."""
 
+    def needs_all(self, outcome: Outcome) -> bool:
+        """Whether none may be missing when they are judged, by what is known of the one that goes first."""
+
     def done(self, name: str, phase: int, outcome: Outcome) -> None:
         """Something was done."""
 
@@ -78,8 +84,8 @@ class FanOut:
     """Clusters on their roads, each in a thread of its own; none waits for another, or fails because of another.
 
     There are two exceptions. Where a phase follows the cluster that goes first, the host, the others wait for it, and
-    are not begun if it fails. And where a phase is judged, clusters wait until all can be seen side by side; but one
-    that takes much longer than the others is waited for no more, and is judged when it comes.
+    are not begun if it fails. And where a phase is judged, clusters wait until all can be seen side by side; but once
+    most have come, one that takes much longer is waited for no more, and is judged when it comes.
 
     What is to be done is asked for when there is room for it, later phases before earlier ones: what has been begun is
     brought to its end before more is begun.
@@ -106,7 +112,7 @@ class FanOut:
         """
         self._work, self._phases, self._in_flight = work, phases, max(1, in_flight)
         self._first = first if first in names else None
-        self._patient = patient
+        self._patient, self._number = patient, len(names)
         ahead = [self._first] if self._first else []
         self._ready: list[deque[str]] = [deque() for _phase in phases]
         if phases:
@@ -205,7 +211,10 @@ class FanOut:
         step, outcome = self._running.pop(future), future.result()
         if self._phases[step.phase].judged:
             self._arrived[step.phase][step.name] = outcome
-            insort(self._seconds[step.phase], outcome["seconds"])
+            if not outcome.get("failed"):  # what fails at once is no measure for the others
+                insort(self._seconds[step.phase], outcome["seconds"])
+            if step.name == self._first:
+                self._patient = self._patient or self._work.needs_all(outcome)
             if step.phase in self._judged:  # the others could not wait for it
                 self._tell(step.phase, [step.name])
         else:
@@ -264,7 +273,7 @@ class FanOut:
         """When the others go on without a cluster."""
         seconds = self._seconds[step.phase]
         is_last = step.phase + 1 == len(self._phases)
-        if self._patient or is_last or not seconds:  # only where clusters are judged some arrive
+        if self._patient or is_last or not len(seconds) > _MOST * self._number:  # none arrive where none are judged
             return float("inf")
         return step.began + max(_LATE_AT_LEAST, _LATE * seconds[len(seconds) // 2])
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ class Shared:
             in_flight: how many members are worked on at a time.
             writes_per_second: how many writes a host gets; None bounds nothing.
         """
+        _allow_connections()
         self.in_flight = in_flight
         self._writes_per_second = writes_per_second
         self._hosts: Once[Session] = Once()
@@ -101,6 +103,15 @@ class Shared:
         base = new_session(host, str(host["name"]), context, connections=connections, pace=pace)
         base.reads = Reads(base, followed=(CLUSTER,), once=_OF_THE_HOST)
         return base
+
+
+def _allow_connections() -> None:
+    """Take as many open files as this process may have: each cluster of a large fleet keeps a connection."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        _soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _question(options: Options, context: Context) -> str:

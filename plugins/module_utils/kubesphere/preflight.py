@@ -238,6 +238,12 @@ def verdict(looked_at: Mapping[str, Mapping[str, Any]], host: str | None, strict
     return found
 
 
+def is_upgrade(cluster: Mapping[str, Any]) -> bool:
+    """Whether a cluster has another release than it is to have; see :func:`fleet_problems`."""
+    standing = (cluster.get("installed") or {}).get("release")
+    return bool(standing) and standing != cluster.get("release")
+
+
 def _own_problems(result: Mapping[str, Any]) -> Sequence[str]:
     return [str(result["msg"])] if result.get("failed") else result.get("problems") or ()
 

@@ -43,6 +43,9 @@ class Told:
         self.judged.append(set(outcomes))
         return self._verdict
 
+    def needs_all(self, outcome: Outcome) -> bool:
+        return bool(outcome.get("upgrade"))
+
     def done(self, name: str, phase: int, outcome: Outcome) -> None:
         self.outcomes[name, self._phases[phase].name] = outcome
 
@@ -288,6 +291,43 @@ def test_it_is_waited_for_where_all_are_needed(patient: bool, phases: Sequence[P
     told = late(patient, phases, first)
     assert told.judged == [{"a", "b", "late"}]
     assert not told.outcomes["late", "look"]["overtaken"]
+
+
+def test_the_one_that_goes_first_may_need_all_to_be_judged() -> None:
+    gone = threading.Event()
+
+    def calls(name: str, phase: str) -> Call:
+        def work() -> Outcome:
+            if (name, phase) == ("late", "look"):
+                return {"overtaken": gone.wait(1.5)}
+            if phase == "work" and name != "late":
+                gone.set()
+            return {"upgrade": name == "host"}
+
+        return work
+
+    told = run(calls, ["host", "a", "b", "late"], JUDGED, first="host")
+    assert told.judged == [{"host", "a", "b", "late"}]
+    assert not told.outcomes["late", "look"]["overtaken"]
+
+
+def test_one_that_is_near_does_not_make_the_others_late() -> None:
+    def calls(name: str, phase: str) -> Call:
+        return lambda: {"waited": phase == "look" and name != "host" and threading.Event().wait(0.7)}
+
+    assert run(calls, ["host", "a", "b"], JUDGED, first="host").judged == [{"host", "a", "b"}]
+
+
+def test_what_fails_at_once_does_not_make_the_others_late() -> None:
+    def calls(name: str, phase: str) -> Call:
+        def work() -> Outcome:
+            if name in "ab" and phase == "look":
+                threading.Event().wait(0.7)
+            return {"failed": name not in "ab"}
+
+        return work
+
+    assert run(calls, "abcde", JUDGED).judged == [set("abcde")]
 
 
 def test_one_that_is_late_does_not_hold_the_place_of_others() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,11 +31,12 @@ SHARED = {
     "above_missing": trust_as_template("{{ missing | default(name) }}"),
     "itself": trust_as_template("{{ itself }}"),
     "of_vars": trust_as_template("{{ vars['name'] }}"),
+    "nothing_or": trust_as_template("{{ nothing | default('none given') }}"),
     "drawn": trust_as_template("{{ 1000000000 | random }}"),
 }
 HOSTS: dict[str, dict[str, Any]] = {
     "a": {"name": "a", "raw": "MQ=="},
-    "b": {"name": "b", "raw": "Mg=="},
+    "b": {"name": "b", "raw": "Mg==", "nothing": None},
     "c": {"name": "c", "raw": "Mw==", "state": "absent"},
 }
 
@@ -44,15 +46,15 @@ def variables_of(name: str) -> dict[str, Any]:
     return {**found, "vars": dict(found)}
 
 
-def hosts(when: Any = ()) -> HostVariables:
-    """All hosts, by a task with conditions."""
-    manager = SimpleNamespace(get_vars=lambda host, **_how: variables_of(host))
+def hosts(when: Any = (), registers: Collection[str] = (), **how: Any) -> HostVariables:
+    """All hosts, by a task with conditions, whose phases leave registers; ``how`` are variables of all of them."""
+    manager = SimpleNamespace(get_vars=lambda host, **_how: {**variables_of(host), **how})
     inventory = SimpleNamespace(get_host=lambda name: name)
     play = SimpleNamespace(strategy="linear")
     task = SimpleNamespace(get_play=lambda: play, when=when)
     names = {"ansible_play_batch": list(HOSTS), "ansible_play_hosts_all": list(HOSTS)}
     hostvars = SimpleNamespace(_variable_manager=manager, _inventory=inventory)
-    return HostVariables(task, DataLoader(), {"hostvars": hostvars, **names})
+    return HostVariables(task, DataLoader(), {"hostvars": hostvars, **names}, registers)
 
 
 def alone(name: str, template: Any) -> Any:

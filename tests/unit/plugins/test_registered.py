@@ -34,6 +34,24 @@ def test_of_several_tasks_the_last_counts_whatever_it_was() -> None:
         assert outcomes({"a": left}, ["a"], ["import_fleet"])["import_fleet"] == {"a": {"of": told}}
 
 
+def test_what_the_last_task_has_not_come_to_is_not_what_an_earlier_one_did() -> None:
+    done, planned = {"m": {"of": "site"}}, {"m": {"of": "plan"}}
+    left = {
+        "rollout_road": road(1.0, import_fleet=done),
+        "drift_road": road(2.0, install_fleet=planned, import_fleet={}),
+    }
+    assert outcomes({"m": left}, ["m"], ["import_fleet"]) == {"import_fleet": {}}
+
+
+def test_a_cluster_is_told_of_by_its_own_variables() -> None:
+    both = {"a": {"of": 1}, "b": {"of": 1}}
+    hostvars = {
+        "a": {"import_fleet": {"ended": 1.0, "clusters": both}},
+        "b": {"import_fleet": {"ended": 2.0, "clusters": {"b": {"of": 2}}}},
+    }
+    assert outcomes(hostvars, ["a", "b"], ["import_fleet"])["import_fleet"] == {"a": {"of": 1}, "b": {"of": 2}}
+
+
 def test_batches_of_one_play_are_put_together() -> None:
     hostvars = {
         "host": {"rollout_road": road(1.0, install_fleet={"host": {"wave": 0}})},
