@@ -75,8 +75,10 @@ options:
           - The clusters are seen side by side when they have come to the end of the phase, which is one of the module
             M(kubesphere.multicluster.cluster_info). What is wrong with one of them is its failure; what is wrong with
             the first is everybody's.
-          - A cluster that takes three times as long as most, and half a second at least, is not waited for, and judged
-            when it comes; unless O(strict) is set, or the road ends there.
+          - Once most of them have come, a cluster that takes three times as long, and half a second at least, is not
+            waited for. It is judged when it comes; of two entries that are the same cluster, it is the one that is
+            refused then. All are waited for if O(strict) is set, if the first is to be upgraded, and if the road ends
+            there.
         type: bool
         default: false
   first:

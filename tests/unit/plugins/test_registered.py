@@ -35,11 +35,8 @@ def test_of_several_tasks_the_last_counts_whatever_it_was() -> None:
 
 
 def test_what_the_last_task_has_not_come_to_is_not_what_an_earlier_one_did() -> None:
-    done, planned = {"m": {"of": "site"}}, {"m": {"of": "plan"}}
-    left = {
-        "rollout_road": road(1.0, import_fleet=done),
-        "drift_road": road(2.0, install_fleet=planned, import_fleet={}),
-    }
+    planned = road(2.0, install_fleet={"m": {"of": "plan"}}, import_fleet={})
+    left = {"rollout_road": road(1.0, import_fleet={"m": {"of": "site"}}), "drift_road": planned}
     assert outcomes({"m": left}, ["m"], ["import_fleet"]) == {"import_fleet": {}}
 
 

@@ -68,7 +68,7 @@ def test_what_an_earlier_task_has_left_is_seen_be_it_a_road() -> None:
 def test_what_a_cluster_says_is_no_template(tmp_path: Path) -> None:
     """A diff has in it what anybody has written into an annotation there."""
     way, mark = road(INSTALL, WAIT), tmp_path / "mark"
-    evil = "{{ lookup('pipe', 'touch %s') }}" % mark
+    evil = "{{ lookup('pipe', 'touch MARK') }}".replace("MARK", str(mark))
     outcome = {"finished": False, "release": evil, "diff": [{"before": {"metadata": {"annotations": {"x": evil}}}}]}
     way.leave("b", 0, way.noted(0, outcome))
     assert way.is_for("b", 1)
