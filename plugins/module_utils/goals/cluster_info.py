@@ -82,7 +82,7 @@ def verdict(outcomes: Mapping[str, Mapping[str, Any]], host: str | None, strict:
 
 
 def needs_all(outcome: Mapping[str, Any]) -> bool:
-    """Whether the verdict needs all clusters: the host, of which this is told, is to be upgraded, and cannot go back."""
+    """Whether the verdict needs all clusters: the host, whose outcome it is, is to be upgraded and cannot go back."""
     return preflight.is_upgrade(outcome.get("cluster") or {})
 
 
