@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import threading
 import time
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
@@ -54,6 +55,7 @@ class Informer:
         self._kind = kind
         self._lock = threading.Lock()
         self._objects: dict[str, Object] = {}
+        self._names: list[str] = []  # in order
         self._versions: dict[str, int] = {}
         self._doubted: dict[str, int] = {}  # which doubt it is, so that an answer from before it does not end it
         self._doubts = itertools.count()
@@ -98,7 +100,7 @@ class Informer:
     def items(self) -> list[Object]:
         """All objects, sorted by name as a list is. They are everybody's, and not to be changed."""
         with self._lock:
-            return [self._objects[name] for name in sorted(self._objects)]
+            return [self._objects[name] for name in self._names]
 
     def watch(self, name: str, resource_version: str, seconds: float) -> Iterator[Object | None]:
         """Changes of one object after a version of it, as a session's watch gives them.
@@ -203,6 +205,8 @@ class Informer:
     def _heard(self, found: Object) -> None:
         name, version = found["metadata"]["name"], _version(found)
         if version > self._versions.get(name, 0):
+            if name not in self._objects:
+                insort(self._names, name)
             self._versions[name], self._objects[name] = version, found
             self._tell(name, found)
 
@@ -210,6 +214,7 @@ class Informer:
         if version >= self._versions.get(name, 0):  # else there is another of this name already
             self._versions[name] = version
             if self._objects.pop(name, None):
+                self._names.remove(name)
                 self._tell(name, None)
 
     def _broken(self, error: KubeError) -> None:

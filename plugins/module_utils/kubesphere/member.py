@@ -339,14 +339,14 @@ class _Import:
 
     def _check_duplicates(self, uid: str, direct: Direct | None) -> None:
         """Look for the same cluster under another name, the host itself included (kubesphere/kubesphere#4625)."""
-        for cluster in self.host.list(CLUSTER).items:
-            name = cluster["metadata"]["name"]
-            is_host = HOST_LABEL in (cluster["metadata"].get("labels") or {})
-            known = str((cluster.get("status") or {}).get("uid") or "")
+        for cluster in self.host.list(CLUSTER).items:  # of a thousand, by each of a thousand
+            known = (cluster.get("status") or {}).get("uid")
             if not known and direct:  # up to 3.2 the status has no UID
                 server = credentials.server_of(str(connection_of(cluster).get("kubeconfig") or ""))
                 known = uid if server == direct.server else ""
             if known == uid:
+                name = cluster["metadata"]["name"]
+                is_host = HOST_LABEL in (cluster["metadata"].get("labels") or {})
                 what = "it is the host itself" if is_host else f"it is imported already, as {name}"
                 hint = "Give the member's own kubeconfig." if is_host else f"Set kubesphere_cluster_name to {name}."
                 raise Refused(f"{what} (kube-system UID {uid})", self.where, hint)
