@@ -107,7 +107,7 @@ def misfit(value: Any, shape: Shape) -> str:
 
 def _wrong(value: Any, shape: Shape) -> str:
     """What is wrong, after its place below the value: the place is put together on the way back, where it is needed."""
-    if type(value) is shape:  # most are a text
+    if shape is str and isinstance(value, str):  # most are
         return ""
     kind = shape if isinstance(shape, type) else type(shape)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):

@@ -66,7 +66,8 @@ def of(session: Session, config_map: Object) -> KubeSphereConfig:
     Raises:
         KubeError: it is not what KubeSphere writes.
     """
-    content = _parse((config_map.get("data") or {}).get(CONFIG_KEY), session.cluster)
+    text = (config_map.get("data") or {}).get(CONFIG_KEY)
+    content = _parse(text if isinstance(text, str) else "", session.cluster)
     authentication, multicluster = _mapping(content, "authentication"), _mapping(content, "multicluster")
     max_age = _mapping(authentication, "oauthOptions").get("accessTokenMaxAge")
     jwt_secret = Secret(str(authentication.get("jwtSecret") or ""))
@@ -139,10 +140,10 @@ def _learn(session: Session, content: Any, hidden: bool = False) -> None:
 
 
 @lru_cache(maxsize=128)  # the host's is asked for by each of its members
-def _parse(text: str | None, cluster: str) -> dict[str, Any]:
+def _parse(text: str, cluster: str) -> dict[str, Any]:
     """What the text holds; it is everybody's, and not to be changed."""
     try:
-        content = documents.load_one(text or "", CONFIG)
+        content = documents.load_one(text, CONFIG)
     except documents.Malformed as error:
         if error.hint:  # PyYAML is missing
             raise

@@ -21,7 +21,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.fan_
 )
 
 SECONDS = 10  # within which everything here ends; a test that waits longer has failed
-ONE = [Phase("look")]
+ONE = (Phase("look"),)
 
 Calls = Callable[[str, str], Call | None]
 
@@ -166,7 +166,7 @@ def test_later_phases_come_before_earlier_ones() -> None:
 
 # The one that goes first
 
-HOST_FIRST = [Phase("install"), Phase("join", follows=True)]
+HOST_FIRST = (Phase("install"), Phase("join", follows=True))
 
 
 def test_the_others_follow_the_one_that_goes_first() -> None:
@@ -250,7 +250,7 @@ def test_whatever_fails_or_is_not_meant_all_come_to_their_ends(seed: int) -> Non
 
 # Side by side
 
-JUDGED = [Phase("look", judged=True), Phase("work")]
+JUDGED = (Phase("look", judged=True), Phase("work"))
 
 
 def test_clusters_are_judged_together() -> None:
