@@ -328,7 +328,7 @@ def test_results_that_a_user_keeps_hold_no_secret(
     tmp_path: Path,
 ) -> None:
     """A user caches what the roles have registered, of a run that plans to change every secret."""
-    kept = ("preflight_fleet", "install_fleet", "import_fleet", "report_fleet")
+    kept = ("rollout_road", "report_fleet")
     facts = {name: f"{{{{ {name} | default({{}}) }}}}" for name in kept}
     play = {
         "hosts": "all",
