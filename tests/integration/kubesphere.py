@@ -232,3 +232,13 @@ def _delete_now(cluster: Cluster, collection: str) -> None:
 def variables(cluster: Cluster, **more: Any) -> Mapping[str, Any]:
     """Inventory variables of a cluster."""
     return {"kubesphere_kubeconfig": str(cluster.kubeconfig), **more}
+
+
+def whole_list(found: dict[str, list[str]], host: str = "host") -> dict[str, str]:
+    """The messages of a run that is refused as a whole: the host's has everything, each other's its own."""
+
+    def listed(names: Iterable[str]) -> str:
+        lines = [f"- {name}: {each}" for name in names for each in found[name]]
+        return "\n".join([f"Nothing was written. {len(lines)} problem{'s' * (len(lines) > 1)} found:", *lines])
+
+    return {name: listed(sorted(found) if name == host else [name]) for name in {host, *found}}

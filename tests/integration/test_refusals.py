@@ -6,7 +6,7 @@ import base64
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tests.integration.kubesphere import (
     eventually,
     jwt_secret,
     names,
+    whole_list,
 )
 from tests.sandbox.cluster import Cluster
 
@@ -53,16 +54,6 @@ def refused(controller: Controller, playbook: str, fleet: Fleet, clusters: Clust
     assert audit.writes() == {}
     assert all(count == 0 for count in run.changed.values())
     return run
-
-
-def whole_list(found: dict[str, list[str]], host: str = "host") -> dict[str, str]:
-    """The messages of a run that is refused as a whole: the host's has everything, each other's its own."""
-
-    def listed(names: Iterable[str]) -> str:
-        lines = [f"- {name}: {each}" for name in names for each in found[name]]
-        return "\n".join([f"Nothing was written. {len(lines)} problem{'s' * (len(lines) > 1)} found:", *lines])
-
-    return {name: listed(sorted(found) if name == host else [name]) for name in found}
 
 
 def problems(run: Run) -> dict[str, list[str]]:
