@@ -113,7 +113,7 @@ def test_status_shows_the_cluster_at_work(host: Host, plan: str) -> None:
 
 def test_secrets_are_in_no_output(host: Host, plan: str) -> None:
     log = (WORKPLACE / "ansible.log").read_text()
-    assert "TASK [kubesphere.multicluster.import : Import the member]" in log
+    assert "TASK [kubesphere.multicluster.rollout : Go the road with all clusters at once]" in log
     cluster = name_of(host)
     secrets = {
         "jwtSecret": settings(cluster)["authentication"]["jwtSecret"],
