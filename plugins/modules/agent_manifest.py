@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: agent_manifest
 short_description: Give out the manifest of a member's agent
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:

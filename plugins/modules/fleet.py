@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: fleet
 short_description: Bring every cluster of the play along its road in one task
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: manifests
 short_description: Write what an installation would apply as files for kubectl
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: metrics
 short_description: Write how long a run took as metrics for Prometheus
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: outcome
 short_description: Hand each cluster what one task did for all of them
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:
