@@ -114,6 +114,83 @@ options:
     type: str
 """
 
+    PLUGIN = r"""
+options:
+  kubeconfig:
+    env:
+      - name: K8S_AUTH_KUBECONFIG
+    ini:
+      - section: kubesphere_multicluster
+        key: kubeconfig
+  context:
+    env:
+      - name: K8S_AUTH_CONTEXT
+    ini:
+      - section: kubesphere_multicluster
+        key: context
+  host:
+    env:
+      - name: K8S_AUTH_HOST
+    ini:
+      - section: kubesphere_multicluster
+        key: host
+  api_key:
+    env:
+      - name: K8S_AUTH_API_KEY
+  username:
+    env:
+      - name: K8S_AUTH_USERNAME
+  password:
+    env:
+      - name: K8S_AUTH_PASSWORD
+  validate_certs:
+    env:
+      - name: K8S_AUTH_VALIDATE_CERTS
+      - name: K8S_AUTH_VERIFY_SSL
+    ini:
+      - section: kubesphere_multicluster
+        key: validate_certs
+  ca_cert:
+    env:
+      - name: K8S_AUTH_CA_CERT
+      - name: K8S_AUTH_SSL_CA_CERT
+    ini:
+      - section: kubesphere_multicluster
+        key: ca_cert
+  client_cert:
+    env:
+      - name: K8S_AUTH_CLIENT_CERT
+      - name: K8S_AUTH_CERT_FILE
+    ini:
+      - section: kubesphere_multicluster
+        key: client_cert
+  client_key:
+    env:
+      - name: K8S_AUTH_CLIENT_KEY
+      - name: K8S_AUTH_KEY_FILE
+    ini:
+      - section: kubesphere_multicluster
+        key: client_key
+  proxy:
+    env:
+      - name: K8S_AUTH_PROXY
+    ini:
+      - section: kubesphere_multicluster
+        key: proxy
+  no_proxy:
+    env:
+      - name: K8S_AUTH_NO_PROXY
+    ini:
+      - section: kubesphere_multicluster
+        key: no_proxy
+  impersonate_user:
+    env:
+      - name: K8S_AUTH_IMPERSONATE_USER
+  impersonate_groups:
+    env:
+      - name: K8S_AUTH_IMPERSONATE_GROUPS
+"""
+
     HOST_CLUSTER = r"""
 options:
   host_cluster:

@@ -24,7 +24,14 @@ COLLECTION = "kubesphere.multicluster"
 
 
 class LocalGoal:
-    """One call of a goal. It may run in a thread."""
+    """One call of a goal. It may run in a thread.
+
+    Attributes:
+        goal: what is to be done.
+        cluster: the inventory's name for the cluster.
+        options: the arguments, checked, with defaults.
+        hidden: secrets among them.
+    """
 
     def __init__(self, goal: Goal, arguments: Mapping[str, Any], cluster: str) -> None:
         """Check the arguments, and add defaults, as AnsibleModule would.
@@ -40,32 +47,32 @@ class LocalGoal:
         self.goal = goal
         self.cluster = cluster
         given = native(named(goal, arguments, cluster))
-        self._hidden = secret_values(given)
+        self.hidden = secret_values(given)
         self.options = self._validated(given)
 
     def run(self, *, check_mode: bool, shared: Shared | None = None) -> dict[str, Any]:
         """Do it; the result is the task's, a failed one too, and shows no secret."""
         context = Context(check_mode=check_mode, cluster=self.cluster, progress=self._show, shared=shared)
         # Nobody censors an action plugin's result; what the session does not know as a secret is masked here.
-        masked: dict[str, Any] = remove_values(attempt(self.goal, self.options, context), self._hidden)
+        masked: dict[str, Any] = remove_values(attempt(self.goal, self.options, context), self.hidden)
         return masked
 
     def _validated(self, given: dict[str, Any]) -> dict[str, Any]:
         checked = ArgumentSpecValidator(self.goal.argument_spec, **self.goal.rules).validate(given)
-        self._hidden |= {value for value in checked._no_log_values if len(value) > 1}
+        self.hidden |= {value for value in checked._no_log_values if len(value) > 1}
         if checked.error_messages:
             found = [
                 f"Unsupported parameters: {error.msg}" if isinstance(error, UnsupportedError) else error.msg
                 for error in checked.errors.errors
             ]
-            messages = told("; ".join(found), self._hidden)
+            messages = told("; ".join(found), self.hidden)
             raise AnsibleActionFail(f"{COLLECTION}.{self.goal.name}: {messages}")
         options: dict[str, Any] = checked.validated_parameters
-        self._hidden |= secret_values(options)
+        self.hidden |= secret_values(options)
         return options
 
     def _show(self, line: str) -> None:
-        show(told(line, self._hidden))
+        show(told(line, self.hidden))
 
 
 def named(goal: Goal, arguments: Mapping[str, Any], cluster: str) -> dict[str, Any]:

@@ -208,6 +208,27 @@ class Controller:
         module = ["-m", f"kubesphere.multicluster.{name}", "-a", json.dumps(arguments)]
         return self._start([str(tool("ansible", self._venv)), pattern, *module, *more], fleet, None).end(timeout)
 
+    def inventory(self, source: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+        """What ansible-inventory says of a source, all of it.
+
+        Raises:
+            AssertionError: it fails, or shows a traceback.
+        """
+        settings = {"ANSIBLE_HOME": str(self.home), "ANSIBLE_NOCOLOR": "1", **(env or {})}
+        ended = subprocess.run(
+            [str(tool("ansible-inventory", self._venv)), "-i", str(source), *arguments],
+            env=environment(settings, self._venv),
+            cwd=source.parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stdout
+        assert "Traceback" not in ended.stdout, ended.stdout
+        return ended.stdout
+
     def _start(self, command: Sequence[str], fleet: Fleet, env: Mapping[str, str] | None) -> Started:
         self._count += 1
         folder = self.folder / f"run-{self._count}"

@@ -49,17 +49,16 @@ AUTHENTICATION = _options()
 
 CLUSTER_NAME = {"cluster_name": {"type": "str"}}
 
+GIVEN: dict[str, Any] = {
+    name: {key: value for key, value in spec.items() if key != "fallback"} for name, spec in AUTHENTICATION.items()
+}
+"""The same, where the environment has no say, or has been asked already."""
+
 HOST_CLUSTER = {
     "host_cluster": {
         "type": "dict",
         # The environment speaks of the task's own cluster, not of the host.
-        "options": {
-            "name": {"type": "str", "default": "host"},
-            **{
-                name: {key: value for key, value in spec.items() if key != "fallback"}
-                for name, spec in AUTHENTICATION.items()
-            },
-        },
+        "options": {"name": {"type": "str", "default": "host"}, **GIVEN},
     }
 }
 """How the fleet's host is reached, in a task that concerns a member."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..kubesphere import fleet, fleet_details
+from ..kubesphere import credentials, fleet, fleet_details
 from ..kubesphere.result import Result
 from .authentication import AUTHENTICATION, CLUSTER_NAME
 from .goal import Context, Goal, Options, named, new_session
@@ -28,7 +28,7 @@ GOAL = Goal(
         "use": {"type": "bool", "default": True},
         "used": {"type": "dict", "default": {}},
         "details": {"type": "bool", "default": False},
-        "renew_before_days": {"type": "int", "default": fleet_details.BEFORE_DAYS},
+        "renew_before_days": {"type": "int", "default": credentials.BEFORE_DAYS},
     },
     run=run,
 )

@@ -33,8 +33,12 @@ else:
 
 Kubeconfig = dict[str, Any]
 
+BEFORE_DAYS = 30
+"""Days before its end that a credential is a problem."""
+
 _DAY = 86400.0
 _CREDENTIAL = ("token", "client-certificate-data", "client-key-data", "username", "password")
+_KINDS = {"client-certificate-data": "certificate", "token": "token"}
 _END_OF_TIME = 253402300800.0  # the year 10000; there is no date for what is later
 _KUBEKEY_NAME = "lb.kubesphere.local"  # an entry of the nodes' /etc/hosts, which pods do not see
 
@@ -74,6 +78,31 @@ def from_connection(connection: Connection, server: str | None = None) -> Kubeco
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         "current-context": name,
     }
+
+
+def for_here(connection: Connection) -> Kubeconfig:
+    """The kubeconfig for all of a way to a cluster, for whoever goes it from here: by a proxy, or as somebody else.
+
+    Raises:
+        ConnectionOptionError: a file that the kubeconfig names cannot be read.
+    """
+    config = from_connection(connection)
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    if not connection.verify:
+        cluster.pop("certificate-authority-data", None)
+        cluster["insecure-skip-tls-verify"] = True
+    elif connection.ca:
+        cluster.pop("insecure-skip-tls-verify", None)
+        cluster["certificate-authority-data"] = _encoded(connection.ca)
+    if connection.proxy:
+        cluster["proxy-url"] = connection.proxy
+    if connection.basic:
+        user["username"], user["password"] = connection.basic[0], connection.basic[1].reveal()
+    if connection.impersonate_user:
+        user["as"] = connection.impersonate_user
+    if connection.impersonate_groups:
+        user["as-groups"] = list(connection.impersonate_groups)
+    return config
 
 
 def _user(connection: Connection) -> dict[str, Any]:
@@ -173,6 +202,25 @@ def is_due(config: Kubeconfig, before_days: float, now: float) -> bool:
         return False
     before = before_days * _DAY
     return end - now < (before if begin is None else min(before, (end - begin) / 2))
+
+
+def summary(config: Kubeconfig, before_days: float, now: float) -> dict[str, Any]:
+    """What a kubeconfig's credential is, and when it ends; no secrets.
+
+    Args:
+        config: the kubeconfig; empty if there is none that can be read.
+        before_days: see :func:`is_due`.
+        now: seconds since 1970.
+    """
+    user = config["users"][0]["user"] if config else {}
+    kind = next((kind for key, kind in _KINDS.items() if user.get(key)), "none")
+    end = expiry(config) if kind != "none" else None
+    return {
+        "kind": kind,
+        "expires": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(0.0, end))) if end else None,
+        "days": int((end - now) // _DAY) if end else None,
+        "due": bool(end) and is_due(config, before_days, now),
+    }
 
 
 def claims(config: Kubeconfig) -> dict[str, Any]:

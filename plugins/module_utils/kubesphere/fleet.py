@@ -62,8 +62,8 @@ def member(
     labels = metadata.get("labels") or {}
     ready = condition(cluster, "Ready")
     problem, nodes = condition_problem(cluster, "Ready"), status.get("nodeCount") if seen is None else seen
-    is_host = HOST_LABEL in labels
-    if token and not problem and not is_host and seen is None:
+    of_host = is_host(cluster)
+    if token and not problem and not of_host and seen is None:
         try:
             nodes = ks_apiserver.nodes_of_member(host, name, token, ks_apiserver.RESTART)
         except KubeError as error:
@@ -71,8 +71,8 @@ def member(
     return {
         "name": name,
         "known": True,
-        "cluster_role": "host" if is_host else "member",
-        "connection": "direct" if is_host else _connection(spec),
+        "cluster_role": "host" if of_host else "member",
+        "connection": "direct" if of_host else _connection(spec),
         "ready": ready.get("status") == "True",
         "ready_updated": ready.get("lastUpdateTime"),
         "problem": host.redactor.text(problem),
@@ -86,6 +86,11 @@ def member(
         "group": labels.get(GROUP_LABEL),
         "labels": labels,
     }
+
+
+def is_host(cluster: Object) -> bool:
+    """Whether a Cluster is the host's own."""
+    return HOST_LABEL in (cluster["metadata"].get("labels") or {})
 
 
 def _connection(spec: Object) -> str:

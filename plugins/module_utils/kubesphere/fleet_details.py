@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from ..kube.session import Session
 from . import (
     address,
     agent,
+    conditions,
     credentials,
     fleet,
     installed,
@@ -30,21 +30,13 @@ from . import (
     preflight,
     proxy_address,
     releases,
+    stored_kubeconfig,
 )
 from .installed import Installed
 from .kubesphere_config import KubeSphereConfig
 from .member_agent import ports
-from .names import CLUSTER, CLUSTER_CONFIGURATION, CONFIG, HOST_LABEL, INSTALLER, NAMESPACE, connection_of
+from .names import CLUSTER, CLUSTER_CONFIGURATION, CONFIG, INSTALLER, NAMESPACE, connection_of
 from .releases import Release
-
-BEFORE_DAYS = 30
-"""Days before its end that a credential is a problem."""
-
-_RENEWED = ("Federated", "Ready", "KubeConfigCertExpiresInSevenDays")
-"""Conditions that the cluster controller writes at each resync; tower writes the others when something happens."""
-
-_MISSED = 3  # resyncs without a word until a condition is stale
-_DAY = 86400.0
 
 
 @dataclass
@@ -70,7 +62,7 @@ class Inside:
     problems: list[str] = field(default_factory=list)
 
 
-def look(host: Session, names: Sequence[str] = (), *, before_days: int = BEFORE_DAYS) -> dict[str, Any]:
+def look(host: Session, names: Sequence[str] = (), *, before_days: int = credentials.BEFORE_DAYS) -> dict[str, Any]:
     """Everything that can be known of a fleet with the host's credential alone; no secrets.
 
     Args:
@@ -104,7 +96,7 @@ class _Look:
         self.release = _release(self.standing)
         self.token = jwt.admin_token(self.config.jwt_secret) if self.config else None
         self.in_force = proxy_address.in_force(host, self.config).address if self.config else ""
-        self.hosts = [name for name, item in self.clusters.items() if _is_host(item)]
+        self.hosts = [name for name, item in self.clusters.items() if fleet.is_host(item)]
         own = [self.clusters[name] for name in self.hosts]
         self.kubernetes = str((own[0].get("status") or {}).get("kubernetesVersion") or "") if own else ""
         self.now = rollout.parse_time(host.server_time) or datetime.now(timezone.utc)
@@ -117,17 +109,17 @@ class _Look:
         if cluster is None:
             return {**found, "problems": [found["problem"]]}
         connection = connection_of(cluster)
-        kubeconfig = self._learnt(connection)
+        kubeconfig = stored_kubeconfig.of(self.host, connection)
         inside = self._inside(cluster, found)
         release = _release(inside.standing) or releases.RELEASES.get(str(found["kubesphere_version"]))
         found |= {
             "nodes": found["nodes"] if inside.nodes is None else inside.nodes,
             "kubesphere_version": release.tag if release else found["kubesphere_version"],
             "works": inside.works,
-            "conditions": [self._condition(each) for each in (cluster.get("status") or {}).get("conditions") or []],
+            "conditions": conditions.all_seen(cluster, self.now, self._resync()),
             "kubernetes_skew": _skew(str(found["kubernetes_version"]), self.kubernetes),
             "kubesphere_skew": _release_skew(release, self.release),
-            "credential": self._credential(kubeconfig, found["cluster_role"] == "member"),
+            "credential": stored_kubeconfig.summary(cluster, kubeconfig, self.before_days, self.now),
             "server": address.shown(kubeconfig["clusters"][0]["cluster"]["server"]) if kubeconfig else None,
             "ports": sorted(ports(cluster)),
             "ports_shared_with": self._sharing(name, cluster),
@@ -151,17 +143,9 @@ class _Look:
             told = f"what is left of former members is not known: {error.message}. {error.hint}".strip()
             return None, [self.host.redactor.text(told)]
 
-    def _learnt(self, connection: dict[str, Any]) -> credentials.Kubeconfig:
-        """The kubeconfig of a Cluster, its secrets made known; empty if there is none that can be read."""
-        kubeconfig = credentials.decode(str(connection.get("kubeconfig") or ""))
-        known = credentials.secrets(kubeconfig) if kubeconfig else []
-        for secret in (connection.get("kubeconfig"), connection.get("token"), *known):
-            self.host.redactor.add(str(secret or ""))
-        return kubeconfig
-
     def _inside(self, cluster: Object, found: dict[str, Any]) -> Inside:
         """Use a cluster through the host, and read what it says of itself; what goes wrong is told in ``found``."""
-        own = _is_host(cluster)
+        own = fleet.is_host(cluster)
         inside = Inside(config=self.config, standing=self.standing) if own else Inside()
         if self.token is None:
             return inside
@@ -196,35 +180,11 @@ class _Look:
 
     # What is made of it
 
-    def _condition(self, given: dict[str, Any]) -> dict[str, Any]:
-        updated = rollout.parse_time(str(given.get("lastUpdateTime") or ""))
-        age = max(0, round((self.now - updated).total_seconds())) if updated else None
-        renewed = given.get("type") in _RENEWED and self.release and self.release.renews_conditions
-        return {
-            "type": given.get("type"),
-            "status": given.get("status"),
-            "reason": given.get("reason") or "",
-            "message": given.get("message") or "",
-            "updated": given.get("lastUpdateTime"),
-            "age": age,
-            "fresh": age <= _MISSED * self._resync() if renewed and age is not None else None,
-        }
-
-    def _resync(self) -> float:
+    def _resync(self) -> float | None:
+        """Seconds after which the host looks at its members; None for a release that writes no condition anew."""
+        if self.release is None or not self.release.renews_conditions:
+            return None
         return self.config.resync_period if self.config else 0.0
-
-    def _credential(self, kubeconfig: credentials.Kubeconfig, of_member: bool) -> dict[str, Any]:
-        user = kubeconfig["users"][0]["user"] if kubeconfig else {}
-        kinds = {"client-certificate-data": "certificate", "token": "token"}
-        kind = next((kind for key, kind in kinds.items() if user.get(key)), "none")
-        end = credentials.expiry(kubeconfig) if kind != "none" else None
-        return {
-            "kind": kind,
-            "expires": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(0.0, end))) if end else None,
-            "days": int((end - self.now.timestamp()) // _DAY) if end else None,
-            # KubeSphere keeps the host's own kubeconfig as it was made, and does not need it.
-            "due": bool(end) and of_member and credentials.is_due(kubeconfig, self.before_days, self.now.timestamp()),
-        }
 
     def _sharing(self, name: str, cluster: Object) -> list[str]:
         own = ports(cluster)
@@ -277,14 +237,9 @@ class _Look:
         return problems + ([f"its installation is not finished: {unfinished}"] if unfinished else [])
 
     def _stale(self, found: dict[str, Any]) -> list[str]:
-        ready: dict[str, Any] = next((each for each in found["conditions"] if each["type"] == "Ready"), {})
-        if ready.get("status") != "True" or ready["fresh"] is not False:
-            return []
-        who = "it works, so look at ks-controller-manager on the host" if found["works"] else "it may be gone for long"
-        return [
-            f"Cluster {found['name']} says Ready since {ready['updated']}, and KubeSphere should have looked every "
-            f"{self._resync():g} s: {who}"
-        ]
+        works = {"who": "it works, so look at ks-controller-manager on the host"} if found["works"] else {}
+        problem = conditions.stale(found["name"], found["conditions"], self._resync(), **works)
+        return [problem] if problem else []
 
     def _expiring(self, found: dict[str, Any]) -> list[str]:
         credential, renew = found["credential"], "give it a new one (playbook kubesphere.multicluster.renew)"
@@ -307,10 +262,6 @@ def _other_endpoint(found: dict[str, Any], connection: dict[str, Any]) -> list[s
         f"its kubeconfig leads to {found['server']}, its kubernetesAPIEndpoint still to {endpoint}: mend that in the "
         "Cluster"
     ]
-
-
-def _is_host(cluster: Object) -> bool:
-    return HOST_LABEL in (cluster["metadata"].get("labels") or {})
 
 
 def _release(standing: Installed | None) -> Release | None:

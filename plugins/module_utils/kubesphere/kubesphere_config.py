@@ -17,7 +17,9 @@ from ..kube.secret import Secret, is_secret_key
 from ..kube.session import Session
 from .names import CONFIG, CONFIG_KEY, NAMESPACE, UNBINDING
 
-_RESYNC_PERIOD = 120.0  # kubesphere v3.4.1 pkg/simple/client/multicluster/options.go
+RESYNC_PERIOD = 120.0  # kubesphere v3.4.1 pkg/simple/client/multicluster/options.go
+"""Seconds after which a host looks at its members, where nothing else is written."""
+
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
 
 
@@ -47,7 +49,7 @@ class KubeSphereConfig:
     agent_image: str = ""
     access_token_max_age: str | None = None
     begun_to_unbind: bool = False
-    resync_period: float = _RESYNC_PERIOD
+    resync_period: float = RESYNC_PERIOD
 
 
 def read(session: Session) -> KubeSphereConfig | None:
@@ -80,7 +82,7 @@ def of(session: Session, config_map: Object) -> KubeSphereConfig:
         agent_image=str(multicluster.get("agentImage") or ""),
         access_token_max_age=None if max_age is None else str(max_age),
         begun_to_unbind=UNBINDING in (config_map["metadata"].get("annotations") or {}),
-        resync_period=_seconds(str(multicluster.get("clusterControllerResyncPeriod") or "")) or _RESYNC_PERIOD,
+        resync_period=_seconds(str(multicluster.get("clusterControllerResyncPeriod") or "")) or RESYNC_PERIOD,
     )
 
 
