@@ -111,7 +111,7 @@ def _measure(options: argparse.Namespace) -> None:
     for tool in options.tools:
         tool.prepare()
     tools = {name: version for tool in options.tools for name, version in tool.versions().items()}
-    plan = Plan(options.state, options.members, options.simulated, options.repeat, options.tools, _say)
+    plan = Plan(options.state.absolute(), options.members, options.simulated, options.repeat, options.tools, _say)
     figures = _Figures(options.output)
     try:
         for name in options.only:

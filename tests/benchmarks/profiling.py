@@ -119,12 +119,13 @@ def _say(text: str) -> None:
 
 @contextmanager
 def _fleet(options: argparse.Namespace) -> Iterator[Fleet]:
+    state = options.state.absolute()  # it is handed to processes in other folders
     if options.simulated:
-        with SimulatedFleet(options.state / "simulated", options.simulated, _say) as simulated:
+        with SimulatedFleet(state / "simulated", options.simulated, _say) as simulated:
             yield Simulated(simulated)
         return
-    with Sandbox(options.state, names_for(options.members), say=_say) as sandbox:
-        yield RealFleet(sandbox, options.state / "tools", options.connection)
+    with Sandbox(state, names_for(options.members), say=_say) as sandbox:
+        yield RealFleet(sandbox, state / "tools", options.connection)
 
 
 def _profile(options: argparse.Namespace) -> None:
