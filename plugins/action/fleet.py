@@ -20,6 +20,7 @@ from ..plugin_utils.arguments import validated
 from ..plugin_utils.goal_action import GoalAction
 from ..plugin_utils.host_variables import HostVariables, Variables
 from ..plugin_utils.local_goal import show
+from ..plugin_utils.orphan import end_with_run
 from ..plugin_utils.road import ARGUMENT_SPEC, GOALS, Road
 
 _EACH = "Take the playbook each, or the role's entry point each (tasks_from: each), where it has one."
@@ -30,6 +31,7 @@ class ActionModule(GoalAction):
 
     def run(self, tmp: None = None, task_vars: Variables | None = None) -> dict[str, Any]:  # noqa: ARG002 - Ansible's
         """Do it for every cluster of the batch; without ``run_once`` for the task's own, as its own."""
+        end_with_run()
         variables = task_vars or {}
         asked = validated("fleet", ARGUMENT_SPEC, self._task.args)
         hosts = HostVariables(self._task, self._loader, variables, [each["register"] for each in asked["phases"]])

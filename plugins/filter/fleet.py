@@ -106,7 +106,11 @@ def member_states(members: Sequence[str], hostvars: Mapping[str, Mapping[str, An
 
 
 def unbind_problems(
-    given: Sequence[str], members: Mapping[str, str], known: Sequence[Mapping[str, Any]], most: int | float | str
+    given: Sequence[str],
+    members: Mapping[str, str],
+    known: Sequence[Mapping[str, Any]],
+    most: int | float | str,
+    is_slice: bool = False,
 ) -> list[str]:
     """Why a run must not begin to unbind; empty if it may.
 
@@ -115,12 +119,17 @@ def unbind_problems(
         members: ``present`` or ``absent`` by name of the Cluster, as the inventory says.
         known: members as the module member_info returns them.
         most: number or share of members that may be unbound at once.
+        is_slice: whether the inventory is a slice of the fleet.
     """
-    return unbind_batch.problems(given, members, known, most)
+    return unbind_batch.problems(given, members, known, most, bool(is_slice))
 
 
 def fleet_status(
-    fleet: Mapping[str, Any], host: str, members: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]
+    fleet: Mapping[str, Any],
+    host: str,
+    members: Sequence[str],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    host_managed: bool = True,
 ) -> Any:
     """Everything that differs and everything that is wrong; see drift.status.
 
@@ -129,6 +138,7 @@ def fleet_status(
         host: inventory name of the host.
         members: inventory names of the members.
         hostvars: variables by inventory name; what the role drift has registered is among them.
+        host_managed: whether the run is one that configures the host.
     """
     plans = _phases(hostvars, (host, *members), DRIFT)
     found = drift.status(
@@ -139,6 +149,8 @@ def fleet_status(
         absent=[name for name in members if _state(name, hostvars[name]) == "absent"],
         plans={name: drift.planned(outcomes) if outcomes else {} for name, outcomes in plans.items()},
         problems=fleet["problems"],
+        others=fleet.get("others"),
+        host_managed=bool(host_managed),
     )
     return _fact(found)
 

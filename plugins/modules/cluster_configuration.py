@@ -32,6 +32,13 @@ options:
         first and waited for afterwards.
     type: bool
     default: true
+  managed:
+    description:
+      - Whether the installation was begun by this play; with O(apply=false).
+      - If V(false), another one is to begin it, on another slice of the inventory for example. What stands as wanted is
+        not waited for, and what has not been begun is.
+    type: bool
+    default: true
   wait:
     description: Whether to wait until KubeSphere stands.
     type: bool

@@ -131,6 +131,11 @@ cluster:
           type: bool
           returned: always
           sample: true
+    members:
+      description: Releases of the members that it knows, by name of the Cluster.
+      type: dict
+      returned: if it is a host that is to be upgraded
+      sample: {member-1: v3.3.2}
 problems:
   description: Everything that is wrong, each with what to do.
   returned: always

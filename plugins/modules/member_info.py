@@ -26,6 +26,13 @@ options:
     type: list
     elements: str
     default: []
+  among:
+    description:
+      - Look only at those of these Clusters that the host knows, and at the host's own. For a run that has only a slice
+        of the fleet in its inventory; an empty list leaves the host's own.
+      - RV(others) has the names of those that were left alone.
+    type: list
+    elements: str
   use:
     description: Whether to use each member through the host.
     type: bool
@@ -307,6 +314,12 @@ members:
       type: str
       returned: if known, with O(details)
       sample: null
+others:
+  description: Names of the Clusters that were left alone.
+  returned: with O(among)
+  type: list
+  elements: str
+  sample: [member-7, member-8]
 leftovers:
   description:
     - Objects on the host that KubeSphere has made for Clusters which are gone.

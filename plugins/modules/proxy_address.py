@@ -67,6 +67,12 @@ options:
       - V(false) removes it. Without this option it is left alone, as any other NetworkPolicy always is.
       - It takes a network plugin that enforces policies; Kubernetes does not tell whether there is one.
     type: bool
+  managed:
+    description:
+      - Whether it is for this play to set the address. If V(false), nothing is written, whatever the other options say;
+        the address in force is told, and waited for if it is O(required).
+    type: bool
+    default: true
   wait_timeout:
     description: Seconds to wait for the address of a load balancer, and for a run of ks-installer.
     type: int

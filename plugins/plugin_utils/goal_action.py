@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.goals.goal import Goal
 from .local_goal import COLLECTION, LocalGoal, named
+from .orphan import end_with_run
 
 
 class GoalAction(ActionBase):  # type: ignore[misc]
@@ -35,4 +36,5 @@ class GoalAction(ActionBase):  # type: ignore[misc]
             name, given = f"{COLLECTION}.{goal.name}", named(goal, arguments, cluster)
             answer: dict[str, Any] = self._execute_module(module_name=name, module_args=given, task_vars=variables)
             return answer
+        end_with_run()
         return LocalGoal(goal, arguments, cluster).run(check_mode=self._task.check_mode)

@@ -84,7 +84,10 @@ def changed_kubeconfig(cluster: Cluster, folder: Path, change: Callable[[dict[st
 
 def test_no_host(controller: Controller, fleet: Fleet, clusters: Clusters) -> None:
     run = refused(controller, "site", replace(fleet, hosts={}), clusters)
-    text = "Nothing was written: the group kubesphere_host is empty: put the one host cluster of the fleet into it."
+    text = (
+        "Nothing was written: the group kubesphere_host is empty: put the one host cluster of the fleet into it, or "
+        "name it in kubesphere_slice_host, if this inventory is a slice of the fleet."
+    )
     assert set(run.failures.values()) == {text}
 
 

@@ -59,7 +59,9 @@ def run(options: Options, context: Context) -> Result:
     timeout = float(options["wait_timeout"])
     cluster = session(options, named(options, context), context)
     if not options["apply"]:
-        return installation.await_installed(cluster, target, wait_timeout=timeout, progress=context.progress)
+        return installation.await_installed(
+            cluster, target, managed=options["managed"], wait_timeout=timeout, progress=context.progress
+        )
     host = host_session(options, context) if target.cluster_role == "member" else None
     return installation.install(
         cluster, target, host, wait_timeout=timeout if options["wait"] else None, progress=context.progress
@@ -115,6 +117,7 @@ GOAL = Goal(
         **HOST_CLUSTER,
         **INSTALLATION,
         "apply": {"type": "bool", "default": True},
+        "managed": {"type": "bool", "default": True},
         "wait": {"type": "bool", "default": True},
         "wait_timeout": {"type": "int", "default": 3600},
     },

@@ -14,9 +14,10 @@ from .goal import Context, Goal, Options, named, new_session
 def run(options: Options, context: Context) -> Result:
     """Say what the host knows of its members."""
     host = new_session(options, named(options, context), context, connections=fleet.AT_ONCE)
+    names, among = options["names"], options["among"]
     if options["details"]:
-        return Result(data=fleet_details.look(host, options["names"], before_days=options["renew_before_days"]))
-    return Result(data={"members": fleet.members(host, options["names"], use=options["use"], used=options["used"])})
+        return Result(data=fleet_details.look(host, names, among=among, before_days=options["renew_before_days"]))
+    return Result(data=fleet.look(host, names, among=among, use=options["use"], used=options["used"]))
 
 
 GOAL = Goal(
@@ -25,6 +26,7 @@ GOAL = Goal(
         **AUTHENTICATION,
         **CLUSTER_NAME,
         "names": {"type": "list", "elements": "str", "default": []},
+        "among": {"type": "list", "elements": "str"},
         "use": {"type": "bool", "default": True},
         "used": {"type": "dict", "default": {}},
         "details": {"type": "bool", "default": False},

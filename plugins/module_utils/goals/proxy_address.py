@@ -21,6 +21,7 @@ def run(options: Options, context: Context) -> Result:
         store=options["store"],
         required=options["required"],
         network_policy=options["network_policy"],
+        managed=options["managed"],
     )
     port = options["node_port"]
     if port is not None and not 0 < port <= 65535:
@@ -40,6 +41,7 @@ GOAL = Goal(
         "store": {"type": "str", "default": "cluster_configuration", "choices": list(proxy_address.STORES)},
         "required": {"type": "bool", "default": True},
         "network_policy": {"type": "bool"},
+        "managed": {"type": "bool", "default": True},
         "wait_timeout": {"type": "int", "default": 600},
     },
     run=run,

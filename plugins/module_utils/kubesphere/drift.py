@@ -58,6 +58,8 @@ def status(
     absent: Iterable[str] = (),
     plans: Mapping[str, Data],
     problems: Sequence[str] = (),
+    others: Sequence[str] | None = None,
+    host_managed: bool = True,
 ) -> Data:
     """Everything that differs and everything that is wrong.
 
@@ -69,11 +71,14 @@ def status(
         absent: inventory names of members that are not to be imported.
         plans: what :func:`planned` returned, by inventory name; empty for clusters that were not asked.
         problems: of the host itself, as the module returns them.
+        others: Clusters that were left alone, for the inventory is a slice of the fleet; None if it is all of it.
+        host_managed: whether the host is this inventory's to compare.
 
     Returns:
         ``verdict`` (one of VERDICTS), ``drift`` and ``problems``, each a list of mappings with ``cluster`` (inventory
         name, or the Cluster's if it has none) and ``text``; a ``drift`` that a plan has told has ``object``, ``action``
-        and ``fields``, too. ``unplanned`` has the inventory names of the clusters whose plan is not known.
+        and ``fields``, too. ``unplanned`` has the inventory names of the clusters whose plan is not known. Of a slice,
+        ``others`` are there again: what no slice knows is no member of the inventory.
     """
     called: dict[str, str] = {cluster: name for name, cluster in members.items()}
     called |= {str(each["name"]): host for each in clusters if each.get("cluster_role") == "host"}
@@ -97,10 +102,13 @@ def status(
         drift.append(_item(name, "the inventory does not know it, and the host has imported it"))
     for name in sorted(known & unwanted):
         drift.append(_item(called[name], "it is imported, and its kubesphere_member_state is absent"))
-    drift += [_item(each["member"] or host, _left(each)) for each in leftovers or ()]
+    if host_managed:
+        drift += [_item(each["member"] or host, _left(each)) for each in leftovers or ()]
     verdict = VERDICTS[2] if found else VERDICTS[1] if drift else VERDICTS[0]
-    unplanned = [name for name in (host, *members) if not plans.get(name) and members.get(name) not in unwanted]
-    return {"verdict": verdict, "drift": drift, "problems": found, "unplanned": unplanned}
+    asked = (host, *members) if host_managed else tuple(members)
+    unplanned = [name for name in asked if not plans.get(name) and members.get(name) not in unwanted]
+    told = {"verdict": verdict, "drift": drift, "problems": found, "unplanned": unplanned}
+    return told if others is None else {**told, "others": list(others)}
 
 
 def in_words(found: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,16 +21,25 @@ AT_ONCE = 8
 """Members that are looked at side by side."""
 
 
-def members(
-    host: Session, names: Sequence[str] = (), *, use: bool = True, used: Mapping[str, int] | None = None
-) -> list[dict[str, Any]]:
+def look(
+    host: Session,
+    names: Sequence[str] = (),
+    *,
+    among: Collection[str] | None = None,
+    use: bool = True,
+    used: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
     """Every cluster that the host knows, itself included; no secrets.
 
     Args:
         host: the host.
         names: only these; all if empty. One that the host does not know is listed as ``known: False``.
+        among: only those of these that the host knows, and the host's own.
         use: also use each member through the host, to see that it works now.
         used: number of nodes by name, of those that have been used just now, and need not be again.
+
+    Returns:
+        ``members``; with ``among`` also ``others``, the names of the Clusters that were left alone.
 
     Raises:
         KubeError: the host cannot be read.
@@ -38,10 +47,25 @@ def members(
     clusters = {item["metadata"]["name"]: item for item in host.list(CLUSTER, missing_ok=True).items}
     config = kubesphere_config.read(host) if use else None
     token = jwt.admin_token(config.jwt_secret) if config else None
-    wanted = list(names) or sorted(clusters)
+    wanted = chosen(clusters, names, among)
     seen = used or {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda name: member(host, name, clusters.get(name), token, seen.get(name)), wanted))
+        found = list(pool.map(lambda name: member(host, name, clusters.get(name), token, seen.get(name)), wanted))
+    return {"members": found, **others(clusters, wanted, among)}
+
+
+def chosen(clusters: Mapping[str, Object], names: Sequence[str], among: Collection[str] | None) -> list[str]:
+    """Names of the Clusters to look at; see :func:`look`."""
+    if among is None:
+        return list(names) or sorted(clusters)
+    return sorted(name for name, cluster in clusters.items() if name in among or is_host(cluster))
+
+
+def others(
+    clusters: Mapping[str, Object], wanted: Collection[str], among: Collection[str] | None
+) -> dict[str, list[str]]:
+    """The Clusters that were left alone; see :func:`look`."""
+    return {} if among is None else {"others": sorted(clusters.keys() - set(wanted))}
 
 
 def member(

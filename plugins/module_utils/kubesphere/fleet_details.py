@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -62,26 +62,35 @@ class Inside:
     problems: list[str] = field(default_factory=list)
 
 
-def look(host: Session, names: Sequence[str] = (), *, before_days: int = credentials.BEFORE_DAYS) -> dict[str, Any]:
+def look(
+    host: Session,
+    names: Sequence[str] = (),
+    *,
+    among: Collection[str] | None = None,
+    before_days: int = credentials.BEFORE_DAYS,
+) -> dict[str, Any]:
     """Everything that can be known of a fleet with the host's credential alone; no secrets.
 
     Args:
         host: the host. Members are read through its ks-apiserver.
         names: only these Clusters; all if empty.
+        among: only those of these that the host knows, and the host's own.
         before_days: days before its end that a credential is a problem, see :func:`credentials.is_due`.
 
     Returns:
-        ``members``, as :func:`fleet.members` and more of each; ``leftovers`` of members that are gone, None if they
-        could not be read; and ``problems`` of the host that are none of a Cluster's, such as that.
+        ``members``, as :func:`fleet.look` and more of each; ``leftovers`` of members that are gone, None if they
+        could not be read; and ``problems`` of the host that are none of a Cluster's, such as that. With ``among`` also
+        ``others``, see :func:`fleet.look`.
 
     Raises:
         KubeError: the host cannot be read.
     """
     closer = _Look(host, before_days)
-    wanted = list(names) or sorted(closer.clusters)
+    wanted = fleet.chosen(closer.clusters, names, among)
     with ThreadPoolExecutor(fleet.AT_ONCE) as pool:
         members = list(pool.map(closer.cluster, wanted))
-    return {"members": members, "leftovers": closer.leftovers, "problems": closer.problems}
+    told = {"members": members, "leftovers": closer.leftovers, "problems": closer.problems}
+    return {**told, **fleet.others(closer.clusters, wanted, among)}
 
 
 class _Look:

@@ -31,6 +31,7 @@ from .result import Result
 
 _SHORT_WAIT = 120.0  # seconds for what Kubernetes itself does: establish a definition, replace a pod
 _SLOW_LOOK, _QUICK_LOOK = 10.0, 0.5  # seconds between looks while a run goes on, and after its end
+_OTHERS_LOOK = 2.0  # seconds between looks for an installation that another run is to begin
 _EXPLANATION = 10.0  # seconds for which the cause of a failure is waited for
 _SERVED_LOOK = 0.1  # seconds between tries while the API server takes up a new definition
 
@@ -124,8 +125,17 @@ def install(
     return _Installation(session, wanted, release, host, progress).run(wait_timeout)
 
 
-def await_installed(session: Session, wanted: Wanted, *, wait_timeout: float, progress: Progress = silent) -> Result:
+def await_installed(
+    session: Session, wanted: Wanted, *, managed: bool = True, wait_timeout: float, progress: Progress = silent
+) -> Result:
     """Wait for the end of an installation that was begun before; write nothing.
+
+    Args:
+        session: the cluster.
+        wanted: what the user wants.
+        managed: whether it was begun by us; if not, perhaps it was not begun yet, and what stands is not waited for.
+        wait_timeout: seconds.
+        progress: told what is going on.
 
     Returns:
         ``data`` as that of :func:`install`.
@@ -134,7 +144,8 @@ def await_installed(session: Session, wanted: Wanted, *, wait_timeout: float, pr
         InstallationFailed: ks-installer's run failed.
         KubeError: a request or the wait failed.
     """
-    return _Installation(session, wanted, releases.find(wanted.release), None, progress).await_end(wait_timeout)
+    installation = _Installation(session, wanted, releases.find(wanted.release), None, progress)
+    return installation.await_end(wait_timeout) if managed else installation.await_other(wait_timeout)
 
 
 class _Installation:
@@ -152,6 +163,7 @@ class _Installation:
         self._failure_seen: float | None = None
         self._end_seen: float | None = None
         self._mark_awaited = False
+        self._managed = True
         if wanted.jwt_secret:
             session.redactor.add(wanted.jwt_secret)
 
@@ -174,6 +186,13 @@ class _Installation:
 
     def await_end(self, wait_timeout: float) -> Result:
         return self._result(self._await_end(wait_timeout), None)
+
+    def await_other(self, wait_timeout: float) -> Result:
+        self._managed = False
+        found = installed.read(self.session)
+        if found is not None:
+            self._refuse_other_role(found)
+        return self._result(self._stands(found) or self._await_end(wait_timeout), None)
 
     def _result(self, finished: bool, upgraded_from: str | None) -> Result:
         return result.of(
@@ -490,6 +509,9 @@ class _Installation:
         return True
 
     def _evaluate(self, item: Object | None) -> Outcome[None]:
+        if item is None and not self._managed:
+            hint = "Run this for the slice of the inventory that has the host, and look at how that ended."
+            return Pending("the run that installs KubeSphere here has not begun yet", hint, _OTHERS_LOOK)
         if item is None:
             return Pending("ks-installer is re-creating the ClusterConfiguration", "", _QUICK_LOOK)
         found = Installed(item)
@@ -539,7 +561,7 @@ class _Installation:
     def _note_failure(self, found: Installed, failure: str) -> None:
         """Leave word for the next call, for what stood before the failed run still stands."""
         note = {"metadata": {"annotations": {FAILED_RUN: self.session.redactor.text(failure)}}}
-        if found.complete_once and not found.failed_run:
+        if self._managed and found.complete_once and not found.failed_run:
             with contextlib.suppress(KubeError):
                 self.session.patch(found.configuration, note)
 

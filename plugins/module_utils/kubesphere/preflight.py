@@ -17,7 +17,7 @@ from ..kube.session import Session
 from . import configuration, member_credential, releases, upgrade
 from .credentials import Kubeconfig
 from .installed import Installed
-from .names import CLUSTER_CONFIGURATION, INSTALLER, NAMESPACE, check_service_name
+from .names import CLUSTER, CLUSTER_CONFIGURATION, HOST_LABEL, INSTALLER, NAMESPACE, check_service_name
 from .releases import Release, UnknownRelease
 from .words import some
 
@@ -105,6 +105,7 @@ def look(session: Session, expected: Expected) -> tuple[dict[str, Any], list[str
     Returns:
         What was seen: ``uid``, ``kubernetes_version``, ``default_storage_class``, ``storage_classes``, and of
         KubeSphere ``release``, ``cluster_role`` and ``complete`` (None, ``none`` and False where it is not installed).
+        Of a host that is to be upgraded also ``members``, the releases of those that it knows, by name of the Cluster.
         And the problems, in words.
     """
     seen: dict[str, Any] = {
@@ -127,18 +128,20 @@ def look(session: Session, expected: Expected) -> tuple[dict[str, Any], list[str
         seen["uid"] = str(session.get(NAMESPACE_KIND, "kube-system")["metadata"]["uid"])
         configurations = session.list(CLUSTER_CONFIGURATION, missing_ok=True).items
         classes = session.list(STORAGE_CLASS).items
+        ours, foreign = _split(configurations)
+        standing = Installed(ours) if ours else None
+        if expected.cluster_role == "host" and standing and standing.release not in ("", release.tag):
+            seen["members"] = _releases_of_members(session)
     except KubeError as error:
         return seen, [f"{error.message}. {error.hint}".strip()]
     problems = version_problems(str(seen["kubernetes_version"]), release)
     seen["storage_classes"] = [item["metadata"]["name"] for item in classes]
     seen["default_storage_class"] = next((item["metadata"]["name"] for item in classes if _is_default(item)), None)
-    ours, foreign = _split(configurations)
     problems += [
         f"there is another ClusterConfiguration, {item['metadata'].get('namespace')}/{item['metadata']['name']}: "
         "remove it, ks-installer looks at kubesphere-system/ks-installer alone"
         for item in foreign
     ]
-    standing = Installed(ours) if ours else None
     if standing:
         seen |= {
             "release": standing.release or None,
@@ -155,6 +158,16 @@ def look(session: Session, expected: Expected) -> tuple[dict[str, Any], list[str
     return seen, problems
 
 
+def _releases_of_members(host: Session) -> dict[str, str]:
+    """What the host says of its members: more of them than the inventory has, where that is a slice of the fleet."""
+    clusters = host.list(CLUSTER, missing_ok=True).items
+    return {
+        item["metadata"]["name"]: str((item.get("status") or {}).get("kubeSphereVersion") or "")
+        for item in clusters
+        if HOST_LABEL not in (item["metadata"].get("labels") or {})
+    }
+
+
 def inventory_problems(hosts: Sequence[str], members: Sequence[str] | None) -> list[str]:
     """What is wrong with the inventory's groups.
 
@@ -163,7 +176,10 @@ def inventory_problems(hosts: Sequence[str], members: Sequence[str] | None) -> l
         members: names in the group kubesphere_members; None if there is no such group.
     """
     if not hosts:
-        return ["the group kubesphere_host is empty: put the one host cluster of the fleet into it"]
+        return [
+            "the group kubesphere_host is empty: put the one host cluster of the fleet into it, or name it in "
+            "kubesphere_slice_host, if this inventory is a slice of the fleet"
+        ]
     problems = []
     if members is None:
         problems.append("there is no group kubesphere_members: put the members into it, or none if there are none yet")
@@ -253,7 +269,8 @@ def fleet_problems(clusters: Mapping[str, Mapping[str, Any]]) -> dict[str, list[
 
     Args:
         clusters: by inventory name: ``name`` (of the Cluster), ``cluster_role`` (wanted), ``release`` (wanted),
-            ``uid``, ``server``, and ``installed``, None or a mapping with the ``release`` that stands.
+            ``uid``, ``server``, and ``installed``, None or a mapping with the ``release`` that stands; of a host that
+            is to be upgraded also ``members``, as :func:`look` returns them.
 
     Returns:
         Problems by inventory name.
@@ -293,6 +310,9 @@ def _release_problems(clusters: Mapping[str, Mapping[str, Any]], found: dict[str
                 f"its kubesphere_release {release.tag} is newer than the host's {host.tag}: upgrade the host first"
             )
     standing = {name: str((cluster.get("installed") or {}).get("release") or "") for name, cluster in clusters.items()}
+    seen = {str(clusters[name].get("name")) for name, tag in standing.items() if tag}
+    known = clusters[host_name].get("members") or {}
+    standing |= {name: str(tag) for name, tag in known.items() if name not in seen}
     behind = upgrade.left_behind(standing.pop(host_name), host, standing)
     if behind:
         found.setdefault(host_name, []).extend(behind)

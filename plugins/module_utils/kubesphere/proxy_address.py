@@ -135,6 +135,8 @@ class Wanted:
         required: whether it is an error that there is none. Where it is not, a Service that has been pending for longer
             than the timeout is not waited for any more.
         network_policy: whether a NetworkPolicy of ours is to guard tower's ports; None leaves it alone.
+        managed: whether it is ours to set. If not, nothing is written: if it is required, it is waited for until
+            somebody has set it, and whatever is in force is the address.
     """
 
     address: str = ""
@@ -143,6 +145,7 @@ class Wanted:
     store: str = "cluster_configuration"
     required: bool = True
     network_policy: bool | None = None
+    managed: bool = True
 
 
 def in_force(host: Session, config: KubeSphereConfig) -> InForce:
@@ -218,6 +221,8 @@ class _ProxyAddress:
         self._offered: tuple[Object, Offer] | None = None
 
     def run(self) -> Result:
+        if not self.wanted.managed:
+            return self._of_others()
         if self.wanted.address:
             for_agent(self.wanted.address)  # refused before anything is written
         config = kubesphere_config.read(self.host)
@@ -280,6 +285,26 @@ class _ProxyAddress:
             reached=seen.reached if seen else None,
             reached_detail=seen.detail if seen else None,
         )
+
+    # Set by others
+
+    def _of_others(self) -> Result:
+        """The address that is in force, once somebody has seen to it."""
+
+        def evaluate(_config: Object | None) -> Outcome[InForce]:
+            config = kubesphere_config.read(self.host)
+            found = in_force(self.host, config) if config else InForce("", "none")
+            if found.address or not self.wanted.required or self.host.planning:
+                return Done(found)
+            return Pending("neither a load balancer nor the run that has the host has given it one", _HINT, _LOOK)
+
+        goal = "the host has a proxy address"
+        target = Target(CONFIG_MAP, CONFIG, NAMESPACE)
+        found = wait(self.host, target, evaluate, goal=goal, timeout=self.wait_timeout, progress=self.progress)
+        if found.address:
+            self._refuse_undiallable(found.address)
+        address = for_agent(found.address) if found.address else ""
+        return self._result(None, address, found.source if address else self.wanted.source, found.source)
 
     # Before
 
@@ -385,8 +410,7 @@ class _ProxyAddress:
         found = problems(address)
         if found:
             raise BadAddress(
-                f"an agent cannot call the proxyPublishAddress that is in force, {shown(address)!r}: "
-                f"{'; '.join(found)}",
+                f"an agent cannot call the address that is in force, {shown(address)!r}: {'; '.join(found)}",
                 self.host.cluster,
                 "Set kubesphere_proxy_address to one that it can.",
             )

@@ -151,9 +151,9 @@ class TestRun:
             made.append(("install", cluster.cluster, target.cluster_role, host and host.cluster, wait_timeout))
             return Result()
 
-        def await_installed(cluster: Any, target: Wanted, *, wait_timeout: Any, progress: Any) -> Result:
+        def await_installed(cluster: Any, target: Wanted, *, managed: bool, wait_timeout: Any, progress: Any) -> Result:
             assert callable(progress)
-            made.append(("await", cluster.cluster, target.cluster_role, wait_timeout))
+            made.append(("await", cluster.cluster, target.cluster_role, managed, wait_timeout))
             return Result()
 
         monkeypatch.setattr(installation, "install", install)
@@ -167,12 +167,13 @@ class TestRun:
             ({"wait": False}, ("install", "one", "host", None, None)),
             ({"cluster_role": "member"}, ("install", "one", "member", "main", 60.0)),
             ({"cluster_role": "member", "host_cluster": None}, ("install", "one", "member", None, 60.0)),
-            ({"apply": False}, ("await", "one", "host", 60.0)),
-            ({"apply": False, "wait": False}, ("await", "one", "host", 60.0)),
+            ({"apply": False}, ("await", "one", "host", True, 60.0)),
+            ({"apply": False, "wait": False}, ("await", "one", "host", True, 60.0)),
+            ({"apply": False, "managed": False}, ("await", "one", "host", False, 60.0)),
         ],
     )
     def test_calls(self, calls: list[tuple[Any, ...]], options: dict[str, Any], call: tuple[Any, ...]) -> None:
         reach = {"host": "https://127.0.0.1:1", "host_cluster": {"name": "main", "host": "https://127.0.0.1:2"}}
-        how = {"apply": True, "wait": True, "wait_timeout": 60}
+        how = {"apply": True, "managed": True, "wait": True, "wait_timeout": 60}
         GOAL.run({**BASE, **reach, **how, **options}, Context(cluster="one"))
         assert calls == [call]

@@ -167,3 +167,20 @@ def test_long_lists_are_cut_in_words_only() -> None:
 )
 def test_policy(verdict: str, failing: set[str]) -> None:
     assert {policy for policy in ("never", "error", "drift") if fails({"verdict": verdict}, policy)} == failing
+
+
+def test_what_a_slice_has_left_alone_is_no_drift() -> None:
+    clusters = [HOST, cluster("one")]
+    plans = {name: planned([]) for name in ("h", "one")}
+    found = status(clusters, [], host="h", members={"one": "one"}, plans=plans, others=["two"])
+    assert (found["verdict"], found["drift"], found["others"]) == ("clean", [], ["two"])
+    assert "others" not in compared(cluster("one"), members={"one": "one"})
+
+
+def test_a_host_that_another_slice_has_is_not_compared() -> None:
+    left = [{"kind": "Service", "namespace": "kubesphere-system", "name": "mc-gone", "member": "gone"}]
+    plans = {"one": planned([])}
+    found = status(
+        [HOST, cluster("one")], left, host="h", members={"one": "one"}, plans=plans, others=[], host_managed=False
+    )
+    assert (found["verdict"], found["drift"], found["unplanned"]) == ("clean", [], [])

@@ -15,7 +15,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.error
     Unauthorized,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.resources import CONFIG_MAP, Object
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.fleet import members
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.fleet import look
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.names import (
     CLUSTER,
     HOST_LABEL,
@@ -51,6 +51,24 @@ def host(*clusters: Object, configured: bool = True) -> FakeSession:
         nodes = f"{PROXY}/api/clusters/{each['metadata']['name']}/v1/nodes"
         session.answers[nodes] = lambda: {"items": [{}], "metadata": {"remainingItemCount": 2}}
     return session
+
+
+def members(session: FakeSession, *names: Any, **options: Any) -> list[dict[str, Any]]:
+    found = look(session, *names, **options)
+    assert found.keys() == {"members"}
+    clusters: list[dict[str, Any]] = found["members"]
+    return clusters
+
+
+def test_among_some_the_others_are_only_named() -> None:
+    own = imported("main", **{HOST_LABEL: ""})
+    session = host(own, imported("a"), imported("b"), imported("c"))
+    found = look(session, among=["b", "x"])
+    assert [each["name"] for each in found["members"]] == ["b", "main"]
+    assert found["others"] == ["a", "c"]
+    assert not [request for request in session.requests if "/clusters/a/" in request[1]]
+    nobody = look(session, among=[])
+    assert ([each["name"] for each in nobody["members"]], nobody["others"]) == (["main"], ["a", "b", "c"])
 
 
 def test_a_member_that_works() -> None:

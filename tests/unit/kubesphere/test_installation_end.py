@@ -184,3 +184,42 @@ class TestMissingInstaller:
         with pytest.raises(Refused, match="common"):
             install(session, member(configuration={"logging": {"enabled": True}}))
         assert session.writes == []
+
+
+class TestOfOthers:
+    """An installation that another run is to begin."""
+
+    def test_it_is_waited_for_although_nobody_has_begun(self, clock: Clock) -> None:
+        session, lines = cluster(), list[str]()
+        clock.on_sleep = lambda: clock.now >= 30 and session.put(standing())
+        found = await_installed(session, member(), managed=False, wait_timeout=100, progress=lines.append)
+        assert found.data["finished"] is True
+        assert "the run that installs KubeSphere here has not begun yet" in lines[0]
+        assert session.writes == []
+
+    def test_in_vain(self) -> None:
+        with pytest.raises(WaitTimeout, match="has not begun yet") as caught:
+            await_installed(cluster(), member(), managed=False, wait_timeout=60)
+        assert "the slice of the inventory that has the host" in caught.value.hint
+
+    def test_what_stands_is_not_waited_for(self, clock: Clock) -> None:
+        session = cluster(standing())
+        log(session, FAILED)
+        assert await_installed(session, member(), managed=False, wait_timeout=60).data["finished"] is True
+        assert clock.now < 1
+
+    def test_a_failure_is_told_and_noted_by_whoever_has_begun(self) -> None:
+        session = cluster(standing())
+        del session.objects[CONFIG_MAP.path("kubesphere-config", NAMESPACE)]
+        log(session, FAILED)
+        with pytest.raises(InstallationFailed, match="no space"):
+            await_installed(session, member(), managed=False, wait_timeout=60)
+        assert session.writes == []
+
+    def test_another_role_is_refused(self) -> None:
+        with pytest.raises(Refused, match="installed here as member"):
+            await_installed(cluster(standing()), Wanted("v3.4.1", "host"), managed=False, wait_timeout=60)
+
+    def test_a_plan_does_not_wait(self) -> None:
+        session = FakeSession("one", planning=True)
+        assert await_installed(session, member(), managed=False, wait_timeout=60).data["finished"] is True

@@ -366,6 +366,17 @@ class TestFleet:
         clusters["a"]["installed"] = None
         assert fleet_problems(clusters) == {}
 
+    def test_a_member_that_is_not_in_the_inventory_would_be_left_behind_too(self) -> None:
+        """It may be in another slice; what was looked at counts before what the host says of it."""
+        installed = {"release": "v3.3.2"}
+        known = {"a": "v3.2.1", "b": "v3.2.1", "c": "v3.3.2", "d": ""}
+        host = one("host", installed=installed, members=known)
+        found = fleet_problems({"h": host, "mine": one(name="a", installed=installed)})
+        assert list(found) == ["h"]
+        assert [problem.partition(" behind ")[0].rpartition(" ")[2] for problem in found["h"]] == ["b"]
+        unreached = fleet_problems({"h": host, "a": one(name="a", installed=None)})
+        assert len(unreached["h"]) == 2
+
     def test_members_without_a_host(self) -> None:
         assert fleet_problems({"a": one()}) == {}
 

@@ -660,3 +660,36 @@ class TestLoaded:
     def test_nobody_to_ask_for(self, world: World, clusters: list[Object]) -> None:
         found = run(host(*clusters, address=ADDRESS))
         assert (found.changed, world.asked) == (False, 0)
+
+
+class TestOfOthers:
+    """An address that another run sets."""
+
+    def test_the_one_in_force_is_told_and_nothing_is_written(self) -> None:
+        session = host(address=ADDRESS)
+        found = run(session, managed=False, address="http://192.0.2.9:80", node_port=30000, network_policy=False)
+        assert (found.data["address"], found.data["published"]) == (ADDRESS, True)
+        assert session.writes == []
+
+    def test_it_is_waited_for_until_somebody_has_set_it(self, clock: Clock) -> None:
+        session = host(service=tower("ClusterIP"))
+        clock.on_sleep = lambda: clock.now >= 20 and session.put(config_map(ADDRESS))
+        assert run(session, managed=False).data["address"] == ADDRESS
+        assert session.writes == []
+
+    def test_in_vain(self) -> None:
+        with pytest.raises(WaitTimeout, match="neither a load balancer nor the run that has the host"):
+            run(host(service=tower("ClusterIP")), managed=False)
+
+    def test_none_is_needed(self) -> None:
+        found = run(host(service=tower("ClusterIP")), managed=False, required=False)
+        assert (found.data["address"], found.data["source"]) == (None, "auto")
+
+    def test_a_plan_does_not_wait(self) -> None:
+        assert run(host(service=tower("ClusterIP"), planning=True), managed=False).data["address"] is None
+
+    def test_one_that_no_agent_could_call_is_refused(self) -> None:
+        session = host()
+        session.put(config_map("ftp://nowhere"))
+        with pytest.raises(BadAddress, match="the address that is in force"):
+            run(session, managed=False)

@@ -63,3 +63,18 @@ def test_what_is_refused(given: list[str], members: dict[str, str], most: Any, w
 )
 def test_what_may_be(given: list[str], members: dict[str, str], most: Any) -> None:
     assert problems(given, members, KNOWN, most) == []
+
+
+class TestSlice:
+    """An inventory that is a part of the fleet."""
+
+    def test_the_share_is_one_of_its_own_members(self) -> None:
+        mine = {f"m{number}": "absent" if number < 2 else "present" for number in range(10)}
+        assert problems([], mine, KNOWN, "10%") == []
+        [problem] = problems([], mine, KNOWN, "10%", is_slice=True)
+        assert "2 of 10 members at once" in problem
+
+    def test_names_beside_it_may_be_those_of_another(self) -> None:
+        [problem] = problems(["m3"], {"m1": "present"}, KNOWN, 5, is_slice=True)
+        assert "does not tell whether another one lists them" in problem
+        assert problems(["m3"], {"m1": "present"}, KNOWN, 5) == []
