@@ -12,7 +12,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils.kube.merge import plain_copy
 from ..module_utils.kube.secret import visible
-from ..module_utils.kubesphere import durations, plan
+from ..module_utils.kubesphere import durations, plan, results
 from ..plugin_utils.registered import outcomes
 
 _REGISTERED = {
@@ -38,8 +38,7 @@ def fleet_run(
         members: inventory names of the members.
         planned: whether it ran in check mode; if not, ``durations`` are told, too, see durations.of.
     """
-    registered = outcomes(hostvars, [host, *members], list(_REGISTERED.values()))
-    phases = {phase: registered[register] for phase, register in _REGISTERED.items() if registered[register]}
+    phases = _phases(hostvars, host, members)
     found = plan.of(phases, _clusters(hostvars, host, members, phases))
     told = {"planned": planned, "summary": plan.summary(found, planned), **found}
     if not planned:
@@ -56,6 +55,50 @@ def fleet_run_lines(told: Mapping[str, Any]) -> list[str]:
     """What fleet_run tells, for people, without control characters."""
     table = durations.lines(told["durations"]) if told.get("durations") else []
     return [visible(line) for line in [*table, *([""] if table else []), *plan.lines(told, told["planned"])]]
+
+
+def run_results(
+    hostvars: Mapping[str, Mapping[str, Any]], host: str, members: Sequence[str], told: Mapping[str, Any]
+) -> Any:
+    """A run as results for a pipeline; see results.of_run.
+
+    Args:
+        hostvars: variables by inventory name.
+        host: inventory name of the host.
+        members: inventory names of the members.
+        told: as fleet_run returns it.
+    """
+    return wrap_var(plain_copy(results.of_run(_phases(hostvars, host, members), told, told["planned"])))
+
+
+def run_brief(told: Mapping[str, Any], report: str = "") -> Any:
+    """A run in short; see results.brief.
+
+    Args:
+        told: as fleet_run returns it.
+        report: folder with the report; empty if there is none.
+    """
+    return wrap_var(plain_copy(results.brief(told, report)))
+
+
+def status_results(status: Mapping[str, Any], host: str, members: Sequence[str], fail_on: str) -> Any:
+    """A status as results for a pipeline; see results.of_status.
+
+    Args:
+        status: as fleet_status returns it.
+        host: inventory name of the host.
+        members: inventory names of the members.
+        fail_on: kubesphere_status_fail_on.
+    """
+    return wrap_var(plain_copy(results.of_status(status, [host, *members], fail_on)))
+
+
+def _phases(
+    hostvars: Mapping[str, Mapping[str, Any]], host: str, members: Sequence[str]
+) -> dict[str, Mapping[str, Mapping[str, Any]]]:
+    """What the phases returned, in the order of the road, of those that were gone through."""
+    registered = outcomes(hostvars, [host, *members], list(_REGISTERED.values()))
+    return {phase: registered[register] for phase, register in _REGISTERED.items() if registered[register]}
 
 
 def _clusters(
@@ -78,4 +121,10 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filters by name."""
-        return {"fleet_run": fleet_run, "fleet_run_lines": fleet_run_lines}
+        return {
+            "fleet_run": fleet_run,
+            "fleet_run_lines": fleet_run_lines,
+            "run_brief": run_brief,
+            "run_results": run_results,
+            "status_results": status_results,
+        }

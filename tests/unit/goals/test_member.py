@@ -351,17 +351,17 @@ class TestAgentManifest:
 def test_member_info(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         fleet,
-        "members",
-        lambda host, names, **how: [{"name": name, "by": host.cluster, **how} for name in names],
+        "look",
+        lambda host, names, **how: {"members": [{"name": name, "by": host.cluster, **how} for name in names]},
     )
     monkeypatch.setattr(
         fleet_details,
         "look",
-        lambda host, names, *, before_days: {"members": [host.cluster, *names, before_days]},
+        lambda host, names, *, among, before_days: {"members": [host.cluster, *names, among, before_days]},
     )
-    how = {"use": False, "used": {"a": 3}}
+    how = {"among": ["a", "b"], "use": False, "used": {"a": 3}}
     options = {**HOST, "cluster_name": "main", "names": ["a"], **how, "details": False, "renew_before_days": 7}
     result = member_info.GOAL.run(options, Context())
     assert (result.changed, result.data) == (False, {"members": [{"name": "a", "by": "main", **how}]})
     closer = member_info.GOAL.run({**options, "details": True}, Context())
-    assert (closer.changed, closer.data) == (False, {"members": ["main", "a", 7]})
+    assert (closer.changed, closer.data) == (False, {"members": ["main", "a", ["a", "b"], 7]})
