@@ -180,3 +180,23 @@ def test_their_inventory_names_the_clusters() -> None:
     ]
     assert limits
     assert set(limits) <= known
+
+
+@pytest.mark.parametrize(
+    ("playbook", "arguments", "status"),
+    [
+        ("kubesphere.multicluster.site", ["-i", "localhost,"], 2),  # refused: it lacks the groups
+        ("kubesphere.multicluster.site", ["-i", "localhost,", "--nonsense"], 2),
+        ("kubesphere.multicluster.nowhere", ["-i", "localhost,"], 1),
+        ("kubesphere.multicluster.site", ["-i", "localhost,", "-e", "@missing.yml"], 1),
+        ("broken.yml", ["-i", "localhost,"], 4),
+    ],
+)
+def test_exit_status_of_what_is_not_run(tmp_path: Path, playbook: str, arguments: list[str], status: int) -> None:
+    """As docs/pipelines.md says; the other statuses are those of runs, in test_runner.py."""
+    (tmp_path / "broken.yml").write_text("- hosts: [\n")
+    command = [str(tool("ansible-playbook")), playbook, *arguments]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment(), cwd=tmp_path, check=False, timeout=60
+    )
+    assert done.returncode == status, done.stdout + done.stderr
