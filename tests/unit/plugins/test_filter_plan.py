@@ -105,3 +105,32 @@ def test_what_clusters_say_is_no_template() -> None:
     found = told({"a": {"import_fleet": failed}})
     templar = Templar(loader=DataLoader(), variables={"found": found})
     assert templar.template(trust_as_template("{{ found.problems.a | join }}")) == "{{ 6 * 7 }}"
+
+
+HOSTILE: dict[str, Any] = {"clusters": {"a": {"failed": True, "msg": "{{ 6 * 7 }}", "seconds": 1.5}}}
+
+
+def templated(expression: str, found: Any) -> Any:
+    return Templar(loader=DataLoader(), variables={"found": found}).template(trust_as_template(expression))
+
+
+def test_results_of_a_run() -> None:
+    hostvars = {"host": {}, "a": {"import_fleet": HOSTILE}}
+    found = FILTERS["run_results"](hostvars, "host", ["a"], told(hostvars))
+    assert (found["kind"], found["failed"]) == ("run", ["a"])
+    [suite] = found["suites"]
+    assert (suite["name"], suite["cases"][0]["seconds"]) == ("import", 1.5)
+    assert templated("{{ found.suites[0].cases[0].message }}", found) == "{{ 6 * 7 }}"
+
+
+def test_results_of_a_status() -> None:
+    problems = [{"cluster": "a", "text": "{{ 6 * 7 }}"}]
+    status = {"verdict": "error", "problems": problems, "drift": [], "unplanned": []}
+    found = FILTERS["status_results"](status, "host", ["a"], "error")
+    assert (found["kind"], found["failed"]) == ("status", ["a"])
+    assert templated("{{ found.suites[0].cases[1].message }}", found) == "{{ 6 * 7 }}"
+
+
+def test_a_run_in_short() -> None:
+    found = FILTERS["run_brief"](told({"a": {"import_fleet": HOSTILE}}), "/somewhere")
+    assert (found["changed"], found["failed"], found["report"]) == (False, ["a"], "/somewhere")
