@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import peers
 from tests.sandbox import binaries
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -135,6 +136,7 @@ PARTS: dict[str, Callable[[], object]] = {
     "venv": lambda: prepare_environment(MAIN),
     "oldest": lambda: prepare_environment(OLDEST),
     "binaries": binaries.prepare,
+    "collections": lambda: peers.fetch(MAIN.python),
 }
 """What can be prepared, by its name on the command line."""
 

@@ -7,21 +7,18 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 import yaml
 
+from tests import peers
 from tests.benchmarks.fleet import CONNECTIONS, DIRECT, Fleet
 from tests.check.command import environment, tool
 from tests.prepare import ROOT
 from tests.sandbox import binaries
 
 _PEERS = Path(__file__).parent / "peers"
-
-ANSIBLE_PACKAGE = "ansible==12.3.0"
-"""PyPI package that carries kubernetes.core (6.2.0); ansible-galaxy is not asked."""
 
 
 class Tool(ABC):
@@ -143,25 +140,11 @@ class KubernetesCore(Tool):
 
     def prepare(self) -> None:
         """Take the collection out of PyPI's package, once per machine."""
-        if (self._collection / "MANIFEST.json").exists():
-            return
-        download = self._folder / "download"
-        download.mkdir(parents=True, exist_ok=True)
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps", ANSIBLE_PACKAGE]
-        binaries.run_step(f"download {ANSIBLE_PACKAGE} (54 MB)", pip, cwd=download)
-        wheel = next(download.glob("ansible-*.whl"))
-        with zipfile.ZipFile(wheel) as archive:
-            manifest = "ansible_collections/kubernetes/core/MANIFEST.json"
-            wanted = [name for name in archive.namelist() if name.startswith("ansible_collections/kubernetes/core/")]
-            # The manifest is what a complete collection is known by.
-            for name in sorted(wanted, key=manifest.__eq__):
-                archive.extract(name, self._folder)
-        wheel.unlink()
-        download.rmdir()
+        peers.fetch(sys.executable)
 
     def versions(self) -> dict[str, str]:
         """Of the collection, of the Kubernetes client, and of ansible-core."""
-        manifest = json.loads((self._collection / "MANIFEST.json").read_text())
+        manifest = json.loads((peers.path("kubernetes.core") / "MANIFEST.json").read_text())
         return {
             "kubernetes.core": manifest["collection_info"]["version"],
             "kubernetes": _package("kubernetes"),
@@ -175,15 +158,7 @@ class KubernetesCore(Tool):
 
     def environment(self, folder: Path) -> dict[str, str]:
         """With the collection on Ansible's path."""
-        return {**super().environment(folder), "ANSIBLE_COLLECTIONS_PATH": str(self._folder)}
-
-    @property
-    def _folder(self) -> Path:
-        return binaries.cache_dir() / "peers" / ANSIBLE_PACKAGE.replace("==", "-")
-
-    @property
-    def _collection(self) -> Path:
-        return self._folder / "ansible_collections" / "kubernetes" / "core"
+        return {**super().environment(folder), "ANSIBLE_COLLECTIONS_PATH": str(peers.folder())}
 
 
 TOOLS: dict[str, Tool] = {each.name: each for each in (Ours(), Kubectl(), KubernetesCore())}

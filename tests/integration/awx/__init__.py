@@ -1,0 +1,1 @@
+"""What AWX is given: its data, its credentials, its execution environment."""
