@@ -153,6 +153,16 @@ def test_slices_are_for_what_each_member_does_by_itself(data: Data) -> None:
     assert sliced == {f"KubeSphere: {name}" for name in ("preflight", "site", "install", "import", "renew")}
 
 
+def test_each_slice_is_told_of_the_host(data: Data) -> None:
+    """A slice without it has the variables of its group only."""
+    written = yaml.safe_load((AWX / "project" / "inventory" / "hosts.yml").read_text())["kubesphere_host"]
+    assert written["hosts"] == {data["awx_slice_host"]: {}}
+    for template in data["controller_templates"]:
+        told = {"kubesphere_slice_host": data["awx_slice_host"]} if "job_slice_count" in template else {}
+        assert template.get("extra_vars", {}) == told
+        assert told.keys() <= VARIABLES.keys()
+
+
 # Surveys
 
 
