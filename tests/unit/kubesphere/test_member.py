@@ -80,11 +80,13 @@ def run(host: FakeSession, member: FakeSession, timeout: float | None = None, **
     return import_member(host, member, Wanted(**{"name": "m", "direct": direct, **wanted}), wait_timeout=timeout)
 
 
-def become_ready(host: FakeSession) -> None:
+def become_ready(host: FakeSession, uid: str = "uid-of-member") -> None:
+    """Let every new Cluster be ready at once; a uid may have its name in it."""
+
     def control(method: str, written: Object) -> None:
         if method == "POST":
             conditions = [{"type": kind, "status": "True"} for kind in ("Federated", "Ready")]
-            host.put({**written, "status": {"conditions": conditions, "uid": "uid-of-member"}})
+            host.put({**written, "status": {"conditions": conditions, "uid": uid.format(**written["metadata"])}})
 
     host.on_write = control
 
@@ -133,16 +135,7 @@ def test_how_many_requests_it_takes() -> None:
 def test_how_many_requests_members_take_together() -> None:
     host = one("host", "host")
     names = [f"m{number}" for number in range(8)]
-    become_ready(host)
-    controlled = host.on_write
-
-    def with_own_uid(method: str, written: Object) -> None:
-        controlled(method, written)
-        name = written["metadata"]["name"]
-        status = {"conditions": host.at(CLUSTER, name)["status"]["conditions"], "uid": f"uid-of-{name}"}
-        host.put({**written, "status": status})
-
-    host.on_write = with_own_uid
+    become_ready(host, "uid-of-{name}")
     for name in names:
         host.answers[f"{PROXY}/api/clusters/{name}/v1/nodes"] = lambda: {"items": [{}]}
     members = {name: one(name, "member") for name in names}
