@@ -161,6 +161,28 @@ def test_long_lists_are_cut_in_words_only() -> None:
     assert len(item["fields"][0]) < 120
 
 
+@pytest.mark.parametrize("count", [8, 9])
+def test_a_list_that_fits_is_whole(count: int) -> None:
+    before, after = ({str(number): value for number in range(count)} for value in (1, 2))
+    found = compared(members={"o": "one"}, plans={"h": planned([result(before, after)]), "o": planned([])})
+    assert ("more" in found["drift"][0]["text"]) is (count > 8)
+
+
+def test_a_value_is_shown_as_it_is() -> None:
+    found = compared(members={"o": "one"}, plans={"h": planned([result({"a": "x"}, {"a": "ä"})]), "o": planned([])})
+    assert found["drift"][0]["text"].endswith('a is "x", wanted "ä"')
+
+
+def test_one_and_several_have_their_words() -> None:
+    item = {"cluster": "a", "text": "b"}
+    assert in_words({"problems": [item] * 2, "drift": [item] * 2, "unplanned": []}) == [
+        "2 problems found:",
+        *["- a: b"] * 2,
+        "2 differences found:",
+        *["- a: b"] * 2,
+    ]
+
+
 @pytest.mark.parametrize(
     ("verdict", "failing"),
     [("clean", set()), ("drift", {"drift"}), ("error", {"drift", "error"})],

@@ -64,6 +64,11 @@ def test_nobody_got_through() -> None:
     assert lines(found)[1].split() == ["import", "1", "0%", "-", "-", "-", "-"]
 
 
+@pytest.mark.parametrize(("seconds", "shown"), [(99.94, "99.9 s"), (100.04, "100 s"), (1234.5, "1234 s")])
+def test_long_ones_are_whole_seconds(seconds: float, shown: str) -> None:
+    assert lines(of({"import": {"a": {"seconds": seconds}}}, ["a"]))[1].split("  ")[-1] == shown
+
+
 def test_nothing_was_measured() -> None:
     assert of({"proxy": {"host": {"changed": False}}}, ["a"]) == {"phases": {}, "clusters": {}}
     assert lines(of({}, [])) == []

@@ -16,7 +16,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
 
 
 def decoded(part: str) -> bytes:
-    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    return base64.b64decode(part + "=" * (-len(part) % 4), altchars="-_", validate=True)
 
 
 def test_a_new_secret_is_one_that_a_user_may_give() -> None:

@@ -197,6 +197,22 @@ def test_differences_are_for_the_plan() -> None:
     assert lines(found, planned=False) == ["a:", planned[1], "", "Done: 1 changed."]
 
 
+@pytest.mark.parametrize(("fields", "told"), [(8, 8), (9, 9)])
+def test_differences_that_fit_are_all_told(fields: int, told: int) -> None:
+    before, after = ({"spec": {f"k{i}": value for i in range(fields)}} for value in (1, 2))
+    found = of({"import": {"a": written("patch", "Cluster a on host", "the inventory says so", before, after)}}, "a")
+    assert sum(line.startswith("    ") for line in lines(found, planned=True)) == told
+
+
+@pytest.mark.parametrize(("count", "told"), [(3, 3), (4, 1)])
+def test_many_writes_for_one_reason_are_counted(count: int, told: int) -> None:
+    writes = [written("create", f"Secret {number} on a", "it is missing") for number in range(count)]
+    result = {**writes[0], **{key: [each[key][0] for each in writes] for key in ("actions", "diff")}}
+    block = [line for line in lines(of({"import": {"a": result}}, "a"), planned=False) if line.startswith("  ")]
+    assert len(block) == told
+    assert any("create 4 objects on a: it is missing" in line for line in block) is (told == 1)
+
+
 def test_many_clusters_with_the_same_lines_are_told_once() -> None:
     names = [f"m-{number}" for number in range(1, 12)]
     results = {name: imported(name) for name in names} | {"m-5": {"failed": True, "msg": "down"}}

@@ -358,7 +358,8 @@ class TestPutBack:
         with pytest.raises(WaitTimeout) as caught:
             run(host, member, renew=True, timeout=1)
         assert "has no condition Federated yet. The former kubeconfig was put back." in str(caught.value)
-        assert host.at(CLUSTER, "m")["spec"] == before["spec"]
+        after = host.at(CLUSTER, "m")
+        assert (after["spec"], after["metadata"]["annotations"]) == (before["spec"], before["metadata"]["annotations"])
         assert [each["metadata"]["name"] for each in member.secrets] == [f"{minted.NAME}-first"]
 
     def test_if_that_fails_too_both_are_told_and_both_are_kept(self) -> None:

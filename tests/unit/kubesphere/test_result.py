@@ -41,7 +41,8 @@ def test_each_write_in_words_and_as_a_diff() -> None:
 
 def test_what_the_api_server_keeps_for_itself_is_no_difference() -> None:
     live = item(CONFIG_MAP, "a", "ns", status={"x": 1}, data={})
-    live["metadata"] |= {"generation": 2, "managedFields": [], "creationTimestamp": "x", "selfLink": "y", "labels": {}}
+    live["metadata"] |= {"generation": 2, "managedFields": [], "creationTimestamp": "x", "selfLink": "y", "uid": "z"}
+    live["metadata"]["labels"] = {}
     session = FakeSession("one", live)
     session.patch(live, {"data": {"x": "2"}})
     before: dict[str, Any] = result.of([session]).diff[0]["before"]

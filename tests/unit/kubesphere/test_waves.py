@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere import waves
 
 
-@pytest.mark.parametrize("given", [[1, "25%", "100%"], ["1"], 3, "50%", [200]])
+@pytest.mark.parametrize("given", [[1, "1%", "100%"], ["1"], 3, "50%", [200]])
 def test_waves(given: Any) -> None:
     assert waves.problems(given, 0) == []
 
