@@ -120,7 +120,7 @@ host_variables:
 label_selector: cluster.kubesphere.io/group=production
 strict: true
 compose:
-  kubesphere_alias: kubesphere_seen_labels['example.com/site'] | default(kubesphere_cluster_name)
+  kubesphere_alias: kubesphere_labels['example.com/site'] | default(kubesphere_cluster_name)
 groups:
   small: kubesphere_seen_nodes | int < 3
 keyed_groups:

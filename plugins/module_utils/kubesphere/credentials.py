@@ -10,11 +10,12 @@ self-contained, its server has to be reachable from there, and its credential ha
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import ipaddress
 import json
 import time
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -262,11 +263,20 @@ def decode(encoded: str) -> Kubeconfig:
     No file of this machine is opened because somebody has written its path into a Cluster.
     """
     try:
-        context = kubeconfig.load(base64.b64decode(encoded).decode() + "\n")
+        context = kubeconfig.load(_content(base64.b64decode(encoded).decode()))
         refers = any(field in kubeconfig.FILES for field in (*context.cluster, *context.user))
         return {} if refers else context.self_contained()
-    except (ValueError, ConnectionOptionError):
+    except (ValueError, RecursionError, ConnectionOptionError):
         return {}
+
+
+def _content(text: str) -> Kubeconfig | str:
+    """What :func:`encode` has written, which is read quickly; anything else as the text that it is."""
+    if text.startswith('{"'):
+        with contextlib.suppress(ValueError):
+            found = json.loads(text)
+            return found if isinstance(found, dict) else text
+    return text + "\n"
 
 
 @cache
@@ -296,6 +306,7 @@ def _certificate(context: kubeconfig.Context) -> str | None:
     return context.inline("user", "client-certificate")
 
 
+@lru_cache(maxsize=128)  # of one certificate several things are asked
 def _parsed(certificate: str | None) -> Any:
     """A certificate; None if there is none, or it cannot be read."""
     if not certificate or not HAS_CRYPTOGRAPHY:

@@ -32,8 +32,7 @@ _WANTED = {
     "kubesphere_region": "region",
     "kubesphere_group": "group",
 }
-_SEEN = ("ready", "problem", "connection", "kubernetes_version", "kubesphere_version", "nodes", "uid")
-_SEEN_TOO = ("credential", "server", "labels", "deleted")
+_SEEN = ("ready", "problem", "kubernetes_version", "nodes", "uid", "conditions", "credential", "server", "deleted")
 _OWN_LABELS = (HOST_LABEL, REGION_LABEL, GROUP_LABEL)
 _RESERVED = ("all", "ungrouped", "localhost")
 """Names that Ansible has another use for."""
@@ -73,31 +72,35 @@ def of(
         connections: only members of these connections; all if empty.
         group_by: some of ``GROUP_BY``.
     """
-    made = Inventory(groups={HOST: [], MEMBERS: []})
+    roles = {HOST: "host", MEMBERS: "member"}
+    made = Inventory(
+        groups={group: [] for group in roles},
+        variables={group: {f"{SEEN}role": role, f"{SEEN}at": seen["at"]} for group, role in roles.items()},
+    )
     hosts = [each for each in seen["clusters"] if each["cluster_role"] == "host"]
     members = [each for each in seen["clusters"] if each["cluster_role"] != "host"]
     if len(hosts) > 1:
         names = ", ".join(str(each["name"]) for each in hosts)
         made.warnings.append(f"{names} are all labelled as the host ({HOST_LABEL}): take the label from all but one.")
     for each in hosts:
-        _add(made, each, seen["at"], host_name if len(hosts) == 1 else "", group_by)
+        _add(made, each, host_name if len(hosts) == 1 else "", group_by)
     if not hosts:  # it is not finished, and this is where it is
-        made.hosts[host_name or "host"] = {f"{SEEN}at": seen["at"], f"{SEEN}ready": False}
+        made.hosts[host_name or "host"] = {f"{SEEN}ready": False}
         made.groups[HOST].append(host_name or "host")
     for each in members:
         if not connections or each["connection"] in connections:
-            _add(made, each, seen["at"], "", group_by)
+            _add(made, each, "", group_by)
     return made
 
 
-def _add(made: Inventory, cluster: Mapping[str, Any], at: str, name: str, group_by: Sequence[str]) -> None:
+def _add(made: Inventory, cluster: Mapping[str, Any], name: str, group_by: Sequence[str]) -> None:
     if not is_name(cluster["name"]):
         made.warnings.append(
             f"A Cluster is left out, for its name is none that Kubernetes takes: {cluster['name']!r:.80}."
         )
         return
     called = _called(made, name or cluster["name"])
-    made.hosts[called] = _variables(cluster, at)
+    made.hosts[called] = _variables(cluster)
     for group, variables in _groups(cluster, group_by):
         made.groups.setdefault(group, []).append(called)
         if variables:
@@ -114,20 +117,12 @@ def _called(made: Inventory, name: str) -> str:
     return called
 
 
-def _variables(cluster: Mapping[str, Any], at: str) -> Variables:
-    """A cluster's own variables; what it does not have is left out."""
+def _variables(cluster: Mapping[str, Any]) -> Variables:
+    """A cluster's own variables; what it does not have is left out. Ansible takes its time for each of them."""
     wanted = {variable: cluster[key] for variable, key in _WANTED.items() if cluster[key]}
     labels = {key: value for key, value in cluster["labels"].items() if key not in _OWN_LABELS}
-    seen = {f"{SEEN}{key}": cluster[key] for key in (*_SEEN, *_SEEN_TOO) if cluster[key] is not None}
-    conditions = {str(each["type"]): {k: v for k, v in each.items() if k != "type"} for each in cluster["conditions"]}
-    return {
-        **wanted,
-        **({"kubesphere_labels": labels} if labels and cluster["cluster_role"] != "host" else {}),
-        **seen,
-        f"{SEEN}role": cluster["cluster_role"],
-        f"{SEEN}conditions": conditions,
-        f"{SEEN}at": at,
-    }
+    seen = {f"{SEEN}{key}": cluster[key] for key in _SEEN if cluster[key] is not None}
+    return {**wanted, **({"kubesphere_labels": labels} if labels else {}), **seen}
 
 
 def _groups(cluster: Mapping[str, Any], group_by: Sequence[str]) -> Iterator[tuple[str, Variables]]:
@@ -136,7 +131,7 @@ def _groups(cluster: Mapping[str, Any], group_by: Sequence[str]) -> Iterator[tup
     version = str(cluster["kubesphere_version"] or "")
     if version:
         known = {"kubesphere_release": version} if version in releases.RELEASES else {}
-        yield _group("release", version), known
+        yield _group("release", version), {**known, f"{SEEN}kubesphere_version": version}
     if cluster["cluster_role"] != "host":
         yield from _reached(cluster)
     if "ready" in group_by:

@@ -28,9 +28,9 @@ def look(host: Session, label_selector: str = "", before_days: int = credentials
         before_days: days before its end that a credential is due.
 
     Returns:
-        ``at``, when that was, and ``clusters``: each as :func:`fleet.member`, with ``conditions``, ``credential``,
-        ``server``, ``deleted``, and ``minted``, the kind of a credential that the collection has made. A cluster is
-        ``ready`` only if that was written lately.
+        ``at``, when that was, and ``clusters``: each as :func:`fleet.member`, with ``conditions`` (status by type),
+        ``credential``, ``server``, ``deleted``, and ``minted``, the kind of a credential that the collection has made.
+        A cluster is ``ready`` only if that was written lately.
 
     Raises:
         KubeError: the Clusters cannot be read.
@@ -56,20 +56,19 @@ def _cluster(host: Session, cluster: Object, resync: float | None, before_days: 
     name = cluster["metadata"]["name"]
     kubeconfig = stored_kubeconfig.of(host, connection_of(cluster))
     found = fleet.member(host, name, cluster)
-    seen = conditions.all_seen(cluster, now, resync)
-    problem = found["problem"] or conditions.stale(name, seen, resync)
+    standing = (cluster.get("status") or {}).get("conditions") or []
+    problem = found["problem"] or conditions.stale(name, conditions.all_seen(cluster, now, resync), resync)
     ours = minted.recognise(kubeconfig) if kubeconfig else None
-    found |= {
+    return {
+        **found,
         "ready": not problem,
         "problem": problem,
-        "conditions": seen,
+        "conditions": {str(each["type"]): each.get("status") for each in standing},
         "credential": stored_kubeconfig.summary(cluster, kubeconfig, before_days, now),
         "minted": ours.kind if ours else None,
         "server": address.shown(kubeconfig["clusters"][0]["cluster"]["server"]) if kubeconfig else None,
         "deleted": cluster["metadata"].get("deletionTimestamp"),
     }
-    shown: dict[str, Any] = host.redactor.data(found)
-    return shown
 
 
 def _resync(host: Session, clusters: list[Object]) -> float | None:

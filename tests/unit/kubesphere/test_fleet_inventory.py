@@ -17,7 +17,6 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.fleet_inventory import Inventory
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere.names import (
     GROUP_LABEL,
-    HOST_LABEL,
     REGION_LABEL,
 )
 
@@ -59,7 +58,12 @@ def test_groups() -> None:
 def test_what_clusters_have_in_common_gives_way_to_group_vars() -> None:
     made = inventory(of_host(), cluster("berlin"), cluster("bremen", "proxy"))
     assert made.variables == {
-        "kubesphere_release_v3_4_1": {"kubesphere_release": "v3.4.1"},
+        "kubesphere_host": {"kubesphere_seen_role": "host", "kubesphere_seen_at": NOW},
+        "kubesphere_members": {"kubesphere_seen_role": "member", "kubesphere_seen_at": NOW},
+        "kubesphere_release_v3_4_1": {
+            "kubesphere_release": "v3.4.1",
+            "kubesphere_seen_kubesphere_version": "v3.4.1",
+        },
         "kubesphere_connection_direct": {"kubesphere_connection": "direct"},
         "kubesphere_connection_agent": {"kubesphere_connection": "agent", "kubesphere_reachable": False},
         "kubesphere_credential_given": {"kubesphere_credential": "given"},
@@ -69,7 +73,7 @@ def test_what_clusters_have_in_common_gives_way_to_group_vars() -> None:
 def test_a_release_that_is_not_known_is_a_group_and_no_wish() -> None:
     made = inventory(of_host(release="v4.0.0"), group_by=())
     assert made.groups["kubesphere_release_v4_0_0"] == ["host"]
-    assert made.variables == {}
+    assert made.variables["kubesphere_release_v4_0_0"] == {"kubesphere_seen_kubesphere_version": "v4.0.0"}
 
 
 def test_variables_of_a_member() -> None:
@@ -84,17 +88,15 @@ def test_variables_of_a_member() -> None:
         "kubesphere_labels": {"example.com/tier": "gold", "spare": ""},
     }
     assert {key.removeprefix("kubesphere_seen_") for key in variables if key.startswith("kubesphere_seen_")} == {
-        *("at", "role", "ready", "problem", "connection", "kubernetes_version", "kubesphere_version", "nodes", "uid"),
-        *("conditions", "credential", "server", "labels"),
+        *("ready", "problem", "conditions", "kubernetes_version", "nodes", "uid", "credential", "server"),
     }
-    assert variables["kubesphere_seen_conditions"]["Ready"]["reason"] == "Because"
-    assert variables["kubesphere_seen_labels"] == BERLIN
+    assert variables["kubesphere_seen_conditions"] == {"Ready": "True"}
     assert "last-applied" not in json.dumps(variables)
 
 
 def test_labels_that_have_variables_of_their_own_are_not_wanted_twice() -> None:
-    assert "kubesphere_labels" not in inventory(of_host()).hosts["host"]
-    assert HOST_LABEL in inventory(of_host()).hosts["host"]["kubesphere_seen_labels"]
+    made = inventory(of_host(), cluster("berlin", labels={REGION_LABEL: "eu-1", GROUP_LABEL: "production"}))
+    assert not [variables for variables in made.hosts.values() if "kubesphere_labels" in variables]
 
 
 def test_selections() -> None:

@@ -150,10 +150,10 @@ def test_what_is_kept_is_not_asked_for_again_unless_it_is_to_be(source: Path, ho
 
 def test_a_cluster_writes_no_templates(source: Path) -> None:
     message = "alias={{ kubesphere_alias | default('') }} token={{ kubesphere_kubeconfig.users[0].user.token }} "
-    message += "seen={{ kubesphere_seen_conditions.Ready.message }}"
+    message += "seen={{ kubesphere_seen_problem }}"
     ended = run("ansible", source, "berlin:hamburg", "-c", "local", "-m", "debug", "-a", f"msg='{message}'")
-    assert f"alias={INJECTED} token={TOKEN} seen=of it" in ended.stdout, ended.stdout + ended.stderr
-    assert f"alias= token={INJECTED_TOKEN} seen={INJECTED}" in ended.stdout
+    assert f'alias={INJECTED} token={TOKEN} seen="' in ended.stdout, ended.stdout + ended.stderr
+    assert f"alias= token={INJECTED_TOKEN} seen=Cluster hamburg is not Ready: Because; {INJECTED}" in ended.stdout
 
 
 def test_what_a_user_makes_of_it(tmp_path: Path, host: Server) -> None:
@@ -169,7 +169,7 @@ def test_what_a_user_makes_of_it(tmp_path: Path, host: Server) -> None:
             "kubesphere_kubeconfig": "'/kube/' ~ kubesphere_cluster_name",
             "described": "kubesphere_alias | default('none') ~ ' by ' ~ kubesphere_connection | default('itself')",
         },
-        groups={"gold": "kubesphere_seen_labels.tier | default('') == 'gold'"},
+        groups={"gold": "(kubesphere_labels | default({})).tier | default('') == 'gold'"},
         keyed_groups=[{"key": "kubesphere_seen_nodes | string", "prefix": "nodes"}],
     )
     found = listed(source, FLEET_TOKEN=API_KEY)
