@@ -21,7 +21,9 @@ from ..plugin_utils.goal_action import GoalAction
 from ..plugin_utils.host_variables import HostVariables, Variables
 from ..plugin_utils.local_goal import show
 from ..plugin_utils.orphan import end_with_run
+from ..plugin_utils.progress_channel import tell
 from ..plugin_utils.road import ARGUMENT_SPEC, GOALS, Road
+from ..plugin_utils.tally import Tally
 
 _EACH = "Take the playbook each, or the role's entry point each (tasks_from: each), where it has one."
 
@@ -53,12 +55,12 @@ class ActionModule(GoalAction):
         if not road.is_for(name, 0):
             return {"skipped": True, **_result(earlier)}
         problem = road.variables_problem(name)
-        goal = GOALS[road.phases[0]["module"]]
-        outcome = (
-            failure(problem)
-            if problem
-            else timed(partial(self._run, goal, road.arguments(name, 0), road.variables(name)))
-        )
+        if problem:
+            outcome = failure(problem)
+        else:
+            each, arguments = road.phases[0], road.arguments(name, 0)
+            work = partial(self._run, GOALS[each["module"]], arguments, road.variables(name), each["phase"])
+            outcome = timed(work)
         kept = {key: value for key, value in outcome.items() if key != "diff"}  # which is shown as the task's own
         return {**_result({**earlier, name: road.noted(0, kept)}), **outcome}
 
@@ -76,10 +78,11 @@ class _All:
         ]
         self._fan_out = FanOut(self, phases, names, in_flight, first=road.first, patient=road.strict)
         self._outcomes: list[dict[str, Outcome]] = [{} for _phase in phases]
+        self._tally = Tally(road, names)
 
     def run(self) -> dict[str, Any]:
         """The task's result."""
-        with closing(self._shared):
+        with closing(self._shared), closing(self._tally):
             self._fan_out.run()
         last: dict[str, Outcome] = {}
         registers: dict[str, dict[str, Any]] = {}
@@ -96,6 +99,7 @@ class _All:
         """What is to be done with a cluster in a phase; what cannot be known of it is its failure."""
         try:
             if not self._road.is_for(name, phase):
+                self._tally.skip(name, phase)
                 return None
             problem = self._road.problem(name)
             if problem:
@@ -116,6 +120,7 @@ class _All:
         """Keep an outcome, and tell of what is not as it was."""
         self._outcomes[phase][name] = noted = self._road.noted(phase, outcome)
         self._road.leave(name, phase, noted)
+        self._tally.done(name, phase, failed=bool(outcome.get("failed")))
         if outcome.get("failed") or outcome.get("changed"):
             _tell(name, noted)
 
@@ -137,7 +142,9 @@ def failure(message: str) -> Outcome:
 
 def _tell(name: str, outcome: Outcome) -> None:
     said = f"failed: {outcome.get('msg')}" if outcome.get("failed") else "changed"
-    show(f"{name}: {outcome['phase']} ({outcome['seconds']:.1f} s): {' '.join(said.split())}")
+    line = f"{name}: {outcome['phase']} ({outcome['seconds']:.1f} s): {' '.join(said.split())}"
+    if outcome.get("failed") or not tell("line", text=line):  # a failure is always seen, whoever shows progress
+        show(line)
 
 
 def _result(clusters: dict[str, Outcome]) -> dict[str, Any]:

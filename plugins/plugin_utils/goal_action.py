@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils.goals.goal import Goal
 from .local_goal import COLLECTION, LocalGoal, named
 from .orphan import end_with_run
+from .progress_channel import at_work
 
 
 class GoalAction(ActionBase):  # type: ignore[misc]
@@ -29,12 +30,13 @@ class GoalAction(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         return {**result, **self._run(self.goal, self._task.args, task_vars or {})}
 
-    def _run(self, goal: Goal, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def _run(self, goal: Goal, arguments: dict[str, Any], variables: dict[str, Any], phase: str = "") -> dict[str, Any]:
         cluster = str(variables.get("inventory_hostname", ""))
         # An environment of the task's own (K8S_AUTH_*, KUBECONFIG) reaches another process only.
         if self._connection.transport != "local" or any(self._task.environment or ()):
             name, given = f"{COLLECTION}.{goal.name}", named(goal, arguments, cluster)
-            answer: dict[str, Any] = self._execute_module(module_name=name, module_args=given, task_vars=variables)
+            with at_work(cluster, phase or goal.name):
+                answer: dict[str, Any] = self._execute_module(module_name=name, module_args=given, task_vars=variables)
             return answer
         end_with_run()
-        return LocalGoal(goal, arguments, cluster).run(check_mode=self._task.check_mode)
+        return LocalGoal(goal, arguments, cluster, phase).run(check_mode=self._task.check_mode)

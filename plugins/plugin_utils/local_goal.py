@@ -17,6 +17,7 @@ from ansible.utils.display import Display
 from ..module_utils.goals.goal import Context, Goal, secret_values
 from ..module_utils.goals.outcome import attempt, told
 from ..module_utils.goals.shared import Shared
+from .progress_channel import at_work, tell
 
 display = Display()
 
@@ -33,19 +34,21 @@ class LocalGoal:
         hidden: secrets among them.
     """
 
-    def __init__(self, goal: Goal, arguments: Mapping[str, Any], cluster: str) -> None:
+    def __init__(self, goal: Goal, arguments: Mapping[str, Any], cluster: str, phase: str = "") -> None:
         """Check the arguments, and add defaults, as AnsibleModule would.
 
         Args:
             goal: what is to be done.
             arguments: of the task.
             cluster: the inventory's name for the cluster.
+            phase: what it is of a road; the goal's name where there is none.
 
         Raises:
             AnsibleActionFail: they are not what the goal takes.
         """
         self.goal = goal
         self.cluster = cluster
+        self.phase = phase or goal.name
         given = native(named(goal, arguments, cluster))
         self.hidden = secret_values(given)
         self.options = self._validated(given)
@@ -53,8 +56,10 @@ class LocalGoal:
     def run(self, *, check_mode: bool, shared: Shared | None = None) -> dict[str, Any]:
         """Do it; the result is the task's, a failed one too, and shows no secret."""
         context = Context(check_mode=check_mode, cluster=self.cluster, progress=self._show, shared=shared)
+        with at_work(self.cluster, self.phase):
+            result = attempt(self.goal, self.options, context)
         # Nobody censors an action plugin's result; what the session does not know as a secret is masked here.
-        masked: dict[str, Any] = remove_values(attempt(self.goal, self.options, context), self.hidden)
+        masked: dict[str, Any] = remove_values(result, self.hidden)
         return masked
 
     def _validated(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +77,9 @@ class LocalGoal:
         return options
 
     def _show(self, line: str) -> None:
-        show(told(line, self.hidden))
+        text = told(line, self.hidden)
+        if not tell("waits", cluster=self.cluster, phase=self.phase, text=text):
+            show(text)
 
 
 def named(goal: Goal, arguments: Mapping[str, Any], cluster: str) -> dict[str, Any]:

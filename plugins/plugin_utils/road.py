@@ -82,10 +82,14 @@ class Road:
                 variables[register] = {"clusters": {}}  # nothing of an earlier run of the road
         return self._variables[name]
 
+    def concerns(self, name: str, phase: int) -> bool:
+        """Whether a phase is one of the first cluster, or of the others, as this one is."""
+        clusters = self.phases[phase]["clusters"]
+        return bool(clusters == "all" or (clusters == "first") == (name == self.first))
+
     def is_for(self, name: str, phase: int) -> bool:
         """Whether a phase is for a cluster: it is meant, and nothing has failed with it before."""
-        clusters = self.phases[phase]["clusters"]
-        if clusters != "all" and (clusters == "first") != (name == self.first):
+        if not self.concerns(name, phase):
             return False
         variables = self.variables(name)
         if name not in self._meant:
@@ -121,7 +125,8 @@ class Road:
 
     def goal(self, name: str, phase: int) -> LocalGoal:
         """What a phase does with a cluster."""
-        return LocalGoal(GOALS[self.phases[phase]["module"]], self.arguments(name, phase), name)
+        each = self.phases[phase]
+        return LocalGoal(GOALS[each["module"]], self.arguments(name, phase), name, each["phase"])
 
     def noted(self, phase: int, outcome: Outcome) -> Outcome:
         """An outcome that says of what."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.check.command import environment, tool
+from tests.integration.window import Window
 from tests.prepare import MAIN, Environment
 
 Variables = dict[str, Any]
@@ -198,8 +199,7 @@ class Controller:
 
     def start(self, name: str | Path, fleet: Fleet, *arguments: str, env: Mapping[str, str] | None = None) -> Started:
         """Start a playbook."""
-        playbook = str(name) if isinstance(name, Path) else f"kubesphere.multicluster.{name}"
-        return self._start([str(tool("ansible-playbook", self._venv)), playbook, *arguments], fleet, env)
+        return self._start(self._playbook(name, *arguments), fleet, env)
 
     def module(
         self, name: str, pattern: str, fleet: Fleet, arguments: Mapping[str, Any], *more: str, timeout: float = 60
@@ -229,35 +229,61 @@ class Controller:
         assert "Traceback" not in ended.stdout, ended.stdout
         return ended.stdout
 
+    def window(
+        self,
+        name: str | Path,
+        fleet: Fleet,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        columns: int = 100,
+        lines: int = 30,
+    ) -> Window:
+        """Start a playbook in a window of a terminal."""
+        command, folder, environ = self._prepared(self._playbook(name, *arguments), fleet, env)
+        return Window(command, folder, {**environ, "TERM": "xterm-256color", "CI": ""}, columns, lines)
+
+    def _playbook(self, name: str | Path, *arguments: str) -> list[str]:
+        playbook = str(name) if isinstance(name, Path) else f"kubesphere.multicluster.{name}"
+        return [str(tool("ansible-playbook", self._venv)), playbook, *arguments]
+
     def _start(self, command: Sequence[str], fleet: Fleet, env: Mapping[str, str] | None) -> Started:
-        self._count += 1
-        folder = self.folder / f"run-{self._count}"
-        folder.mkdir(parents=True)
-        inventory, record, output = folder / "inventory.json", folder / "record", folder / "output"
-        inventory.write_text(json.dumps(fleet.document()))
-        settings = {
-            "ANSIBLE_HOME": str(self.home),
-            "ANSIBLE_CALLBACK_PLUGINS": str(_PLUGINS / "callback"),
-            "ANSIBLE_CONNECTION_PLUGINS": str(_PLUGINS / "connection"),
-            "ANSIBLE_CALLBACKS_ENABLED": "record",
-            "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "RECORD_FILE": str(record),
-            **(env or {}),
-        }
+        command, folder, environ = self._prepared(command, fleet, env)
+        output = folder / "output"
         with output.open("w") as file:
             process = subprocess.Popen(
-                [*command, "-i", str(inventory)],
+                command,
                 cwd=folder,
-                env=environment(settings, self._venv),
+                env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
             )
-        return Started(process, record, output)
+        return Started(process, folder / "record", output)
+
+    def _prepared(
+        self, command: Sequence[str], fleet: Fleet, env: Mapping[str, str] | None
+    ) -> tuple[list[str], Path, dict[str, str]]:
+        """The whole command, the folder to run it in, and its environment."""
+        self._count += 1
+        folder = self.folder / f"run-{self._count}"
+        folder.mkdir(parents=True)
+        inventory = folder / "inventory.json"
+        inventory.write_text(json.dumps(fleet.document()))
+        settings = {
+            "ANSIBLE_HOME": str(self.home),
+            "ANSIBLE_ACTION_PLUGINS": str(_PLUGINS / "action"),
+            "ANSIBLE_CALLBACK_PLUGINS": str(_PLUGINS / "callback"),
+            "ANSIBLE_CONNECTION_PLUGINS": str(_PLUGINS / "connection"),
+            "ANSIBLE_CALLBACKS_ENABLED": "record",
+            "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "RECORD_FILE": str(folder / "record"),
+            **(env or {}),
+        }
+        return [*command, "-i", str(inventory)], folder, environment(settings, self._venv)
 
 
 def _unfolded(task: Task) -> list[Task]:
