@@ -20,11 +20,12 @@ prepare: ## Fetch and build what demo and test need (once per machine)
 tools: ## Fetch the Python packages only: enough for lint, sanity, unit, oldest and build
 	@$(PYTHON) -m tests.prepare venv oldest
 
-demo: prepare ## One host and three members as real clusters, installed and imported; left running
+demo: ## One host and three members as real clusters, installed and imported; left running
+	@$(PYTHON) -m tests.prepare venv binaries
 	@printf '== Start the clusters (python -m tests.sandbox up --members 3 --behind-nat member-3)\n'
 	@$(RUN)/python -m tests.sandbox up --members 3 --behind-nat member-3
 	@printf '\n== Install and import (ansible-playbook -i inventories/sandbox kubesphere.multicluster.site)\n'
-	@$(RUN)/ansible-playbook -i inventories/sandbox kubesphere.multicluster.site
+	@$(RUN)/ansible-playbook -i inventories/sandbox kubesphere.multicluster.site -e report_dir=build/report
 	@printf '== The members, as the host knows them (kubectl get clusters.cluster.kubesphere.io)\n'
 	@$(KUBECTL) --kubeconfig .sandbox/host.kubeconfig get clusters.cluster.kubesphere.io
 	@printf '\nLook around:   $(KUBECTL) --kubeconfig .sandbox/host.kubeconfig get pods -A\n'
@@ -32,6 +33,7 @@ demo: prepare ## One host and three members as real clusters, installed and impo
 	@printf 'Processes:     build/venv/bin/python -m tests.sandbox status\n'
 	@printf 'Take it down:  make demo-clean\n'
 	@printf 'What of it is real, and what a stand-in plays: README.md\n'
+	@printf 'The fleet in a picture, for your browser: build/report/index.html\n'
 
 demo-clean: tools ## Take the demo's clusters down
 	@$(RUN)/python -m tests.sandbox down

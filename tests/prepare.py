@@ -75,6 +75,9 @@ MAIN = Environment("main", ("tests/requirements.txt", "requirements.txt"))
 OLDEST = Environment("oldest", ("tests/requirements-oldest.txt",))
 """The oldest supported ansible-core and the oldest supported Kubernetes client."""
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+"""Commands of browsers that the report's page is tested in; if there is none, the first is installed from Debian."""
+
 
 def prepare_environment(environment: Environment) -> None:
     """Make a virtual environment unless it is there.
@@ -123,6 +126,24 @@ def _require_ensurepip() -> None:
         binaries.install_packages([f"python{sys.version_info.major}.{sys.version_info.minor}-venv"])
 
 
+def browser() -> Path:
+    """The browser in which the report's page is tested.
+
+    Raises:
+        binaries.PreparationError: there is none.
+    """
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        raise binaries.PreparationError(f"there is no browser ({', '.join(BROWSERS)}): run 'make prepare'")
+    return Path(found)
+
+
+def prepare_browser() -> None:
+    """Make sure that there is a browser."""
+    if not any(map(shutil.which, BROWSERS)):
+        binaries.install_packages(["chromium"])
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Let one process at a time work on a path of the cache."""
@@ -137,6 +158,7 @@ PARTS: dict[str, Callable[[], object]] = {
     "oldest": lambda: prepare_environment(OLDEST),
     "binaries": binaries.prepare,
     "collections": lambda: peers.fetch(MAIN.python),
+    "browser": prepare_browser,
 }
 """What can be prepared, by its name on the command line."""
 

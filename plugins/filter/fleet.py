@@ -13,7 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils.kube.merge import plain_copy
-from ..module_utils.kubesphere import address, drift, preflight, table, unbind_batch
+from ..module_utils.kubesphere import address, drift, health, preflight, table, unbind_batch
 from ..plugin_utils.registered import Outcomes, outcomes
 
 DRIFT = ("install_fleet", "proxy_fleet", "import_fleet")
@@ -75,7 +75,7 @@ def member_table(members: Sequence[Mapping[str, Any]], expected: Sequence[str]) 
     for member in [*members, *missing]:
         fields = ("name", "cluster_role", "connection", "kubernetes_version", "kubesphere_version", "nodes")
         cells = [_cell(member.get(field)) for field in fields]
-        rows.append((*cells, _cell(member.get("problem")) if member.get("problem") else "works"))
+        rows.append((*cells, _cell(health.in_words(member))))
     return table.aligned(rows)
 
 
@@ -100,7 +100,7 @@ def member_states(members: Sequence[str], hostvars: Mapping[str, Mapping[str, An
     states: dict[str, str] = {}
     for name in members:
         variables = hostvars[name]  # once: it costs a millisecond
-        cluster, state = _cluster_name(name, variables), _state(name, variables)
+        cluster, state = cluster_name_of(name, variables), state_of(name, variables)
         states[cluster] = state if states.get(cluster, state) == state else unbind_batch.BOTH
     return states
 
@@ -145,8 +145,8 @@ def fleet_status(
         fleet["members"],
         fleet["leftovers"],
         host=host,
-        members={name: _cluster_name(name, hostvars[name]) for name in members},
-        absent=[name for name in members if _state(name, hostvars[name]) == "absent"],
+        members={name: cluster_name_of(name, hostvars[name]) for name in members},
+        absent=[name for name in members if state_of(name, hostvars[name]) == "absent"],
         plans={name: drift.planned(outcomes) if outcomes else {} for name, outcomes in plans.items()},
         problems=fleet["problems"],
         others=fleet.get("others"),
@@ -182,12 +182,13 @@ def _phases(
     return {name: [phase[name] for phase in phases if name in phase] for name in names}
 
 
-def _cluster_name(member: str, variables: Mapping[str, Any]) -> str:
+def cluster_name_of(member: str, variables: Mapping[str, Any]) -> str:
+    """Name of a member's Cluster."""
     return str(variables.get("kubesphere_cluster_name") or member)
 
 
-def _state(member: str, variables: Mapping[str, Any]) -> str:
-    """A state that is misspelt would leave the member out of every playbook without a word."""
+def state_of(member: str, variables: Mapping[str, Any]) -> str:
+    """Whether a member is to be there; one that is misspelt would leave it out of every playbook without a word."""
     state = str(variables.get("kubesphere_member_state") or "present")
     if state not in ("present", "absent"):
         raise AnsibleFilterError(f"kubesphere_member_state of {member} is {state}: set it to present or absent.")

@@ -51,6 +51,12 @@ def fleet_run(
     return wrap_var(plain_copy(told))
 
 
+def begun_with(hostvars: Mapping[str, Mapping[str, Any]], host: str, members: Sequence[str]) -> set[str]:
+    """Inventory names of the clusters that a run has done more with than to look at them; arguments as of fleet_run."""
+    registers = [register for phase, register in _REGISTERED.items() if phase != plan.LOOKED]
+    return {name for results in outcomes(hostvars, [host, *members], registers).values() for name in results}
+
+
 def fleet_run_lines(told: Mapping[str, Any]) -> list[str]:
     """What fleet_run tells, for people, without control characters."""
     table = durations.lines(told["durations"]) if told.get("durations") else []

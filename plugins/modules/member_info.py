@@ -349,6 +349,11 @@ leftovers:
       type: str
       returned: always
       sample: member-1
+looked_at:
+  description: When it was looked, by the clock of the host's API server.
+  returned: with O(details)
+  type: str
+  sample: "2026-11-22T12:00:42Z"
 problems:
   description: What is wrong with the host, beside what is wrong with its Clusters.
   returned: with O(details)

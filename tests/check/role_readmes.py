@@ -166,6 +166,10 @@ def _variables(role: str, root: Path) -> Iterator[str]:
         yield f"It reads these variables; the role [{VARIABLES}](../{VARIABLES}/README.md) says what they mean."
         read = _resolved(_read_in_tasks(role, root), root)
         yield "\n".join(_heading(name, option) for name, option in options.items() if name in read)
+        own = _options(role, root)
+        if own:
+            yield "And these of its own:"
+            yield "\n".join(_option(name, option) for name, option in own.items())
 
 
 def _heading(name: str, option: dict[str, Any]) -> str:
@@ -174,7 +178,7 @@ def _heading(name: str, option: dict[str, Any]) -> str:
 
 
 def _default(option: dict[str, Any]) -> str:
-    if "default" not in option:
+    if option.get("default", "") == "":
         return ""
     default = option["default"]
     # As one would write it in an inventory.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,6 +99,29 @@ def test_a_healthy_fleet(controller: Controller, standing: Fleet, clusters: Clus
     token = clusters["host"].api.get(f"{CLUSTERS}/{BY_AGENT}")["spec"]["connection"]["token"]
     assert secret not in run.output
     assert token not in run.output
+
+
+def test_its_picture(controller: Controller, standing: Fleet, clusters: Clusters, tmp_path: Path) -> None:
+    """What a member says of itself is in it as it is, and escaped."""
+    strange = "<script>{{ 6 * 7 }}</script>"
+    clusters["host"].api.patch(
+        f"{CLUSTERS}/{DIRECT}", {"metadata": {"annotations": {"kubesphere.io/alias-name": strange}}}
+    )
+    wanted = standing.with_member(DIRECT, kubesphere_labels={"tier": "platinum"}).with_all(report_dir=str(tmp_path))
+    run = status(controller, wanted, "drift", clusters)
+    assert run.status == 2
+    assert run.table[-1] == f"Report: {tmp_path}/index.html"
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["verdict"], report["totals"]["differences"], report["totals"]["compared"]) == ("drift", 1, 3)
+    member = next(each for each in report["clusters"] if each["name"] == DIRECT)
+    assert (member["health"], member["alias"], member["credential"]["kind"]) == ("works", strange, "certificate")
+    assert 'metadata.labels.tier is "gold", wanted "platinum"' in member["drift"][0]
+    page = (tmp_path / "index.html").read_text()
+    assert "&lt;script&gt;{{ 6 * 7 }}" in page
+    assert strange not in page
+    clusters["host"].api.patch(
+        f"{CLUSTERS}/{DIRECT}", {"metadata": {"annotations": {"kubesphere.io/alias-name": None}}}
+    )
 
 
 def test_a_misspelt_policy_does_not_open_the_gate(controller: Controller) -> None:

@@ -14,12 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..kube.merge import is_list
+from . import health
 from .configuration import MISSING
 
 Data = dict[str, Any]
-
-VERDICTS = ("clean", "drift", "error")
-"""From the best to the worst."""
 
 _LONGEST_VALUE = 80
 _MOST_FIELDS = 8  # of one object, in words
@@ -75,13 +73,12 @@ def status(
         host_managed: whether the host is this inventory's to compare.
 
     Returns:
-        ``verdict`` (one of VERDICTS), ``drift`` and ``problems``, each a list of mappings with ``cluster`` (inventory
-        name, or the Cluster's if it has none) and ``text``; a ``drift`` that a plan has told has ``object``, ``action``
-        and ``fields``, too. ``unplanned`` has the inventory names of the clusters whose plan is not known. Of a slice,
-        ``others`` are there again: what no slice knows is no member of the inventory.
+        ``verdict`` (one of health.VERDICTS), ``drift`` and ``problems``, each a list of mappings with ``cluster``
+        (inventory name, or the Cluster's if it has none) and ``text``; a ``drift`` that a plan has told has ``object``,
+        ``action`` and ``fields``, too. ``unplanned`` has the inventory names of clusters whose plan is not known. Of
+        a slice, ``others`` are there again: what no slice knows is no member of the inventory.
     """
-    called: dict[str, str] = {cluster: name for name, cluster in members.items()}
-    called |= {str(each["name"]): host for each in clusters if each.get("cluster_role") == "host"}
+    called = names(clusters, host, members)
     known = {str(each["name"]) for each in clusters if each["known"]}
     unwanted = {members[name] for name in absent if name in members}
     found = [_item(host, text) for text in problems]
@@ -104,11 +101,23 @@ def status(
         drift.append(_item(called[name], "it is imported, and its kubesphere_member_state is absent"))
     if host_managed:
         drift += [_item(each["member"] or host, _left(each)) for each in leftovers or ()]
-    verdict = VERDICTS[2] if found else VERDICTS[1] if drift else VERDICTS[0]
     asked = (host, *members) if host_managed else tuple(members)
     unplanned = [name for name in asked if not plans.get(name) and members.get(name) not in unwanted]
+    verdict = health.verdict(found, drift)
     told = {"verdict": verdict, "drift": drift, "problems": found, "unplanned": unplanned}
     return told if others is None else {**told, "others": list(others)}
+
+
+def names(clusters: Sequence[Mapping[str, Any]], host: str, members: Mapping[str, str]) -> dict[str, str]:
+    """Inventory names by the names of the Clusters, of those that the inventory knows.
+
+    Args:
+        clusters: as the module member_info returns them.
+        host: inventory name of the host.
+        members: names of the members' Clusters by inventory name.
+    """
+    called = {cluster: name for name, cluster in members.items()}
+    return called | {str(each["name"]): host for each in clusters if each.get("cluster_role") == "host"}
 
 
 def in_words(found: Mapping[str, Any]) -> list[str]:
@@ -126,7 +135,8 @@ def in_words(found: Mapping[str, Any]) -> list[str]:
 
 def fails(found: Mapping[str, Any], fail_on: str) -> bool:
     """Whether a verdict is worse than a policy allows: ``never``, ``error``, or ``drift``, which errors fail, too."""
-    return fail_on in VERDICTS and VERDICTS.index(found["verdict"]) >= VERDICTS.index(fail_on)
+    worse = health.VERDICTS
+    return fail_on in worse and worse.index(found["verdict"]) >= worse.index(fail_on)
 
 
 def _item(cluster: str, text: str) -> Data:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from . import table
@@ -16,6 +16,9 @@ Data = dict[str, Any]
 
 JOIN = "join"
 """All phases of a member that the run imported, from the first look at it to its use through the host."""
+
+ROAD = ("preflight", "install", "wait", "proxy", "import", "renew", "unbind")
+"""The phases in their order."""
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
@@ -36,20 +39,64 @@ def of(phases: Phases, joined: Iterable[str]) -> Data:
         smallest that so many of them do not exceed (nearest rank). JOIN is a phase of both.
     """
     clusters: dict[str, dict[str, float]] = {}
-    figures: Data = {}
+    failed: set[tuple[str, str]] = set()
     for phase, results in phases.items():
-        went = {name: result for name, result in results.items() if result.get("seconds") is not None}
-        for name, result in went.items():
-            clusters.setdefault(name, {})[phase] = round(float(result["seconds"]), _DIGITS)
-        done = [clusters[name][phase] for name, result in went.items() if not _failed(result)]
+        for name, result in results.items():
+            if result.get("seconds") is not None:
+                clusters.setdefault(name, {})[phase] = round(float(result["seconds"]), _DIGITS)
+                failed |= {(name, phase)} if _failed(result) else set()
+    for name in joined:
+        if name in clusters:
+            clusters[name][JOIN] = round(sum(clusters[name].values()), _DIGITS)
+    return {"phases": figures(clusters, failed), "clusters": clusters}
+
+
+def figures(clusters: Mapping[str, Mapping[str, float]], failed: Collection[tuple[str, str]]) -> Data:
+    """The ``phases`` of :func:`of`.
+
+    Args:
+        clusters: seconds by name and phase.
+        failed: which phases failed for which clusters, by name and phase.
+    """
+    by_phase: dict[str, dict[str, float]] = {phase: {} for phase in ROAD}
+    for name, phases in clusters.items():
+        for phase, seconds in phases.items():
+            by_phase.setdefault(phase, {})[name] = seconds
+    by_phase[JOIN] = by_phase.pop(JOIN, {})  # the last one
+    found: Data = {}
+    for phase, went in by_phase.items():
+        done = [seconds for name, seconds in went.items() if (name, phase) not in failed]
         if went:
-            figures[phase] = _figures(done, len(went) - len(done))
-    whole = {name: round(sum(clusters[name].values()), _DIGITS) for name in joined if name in clusters}
-    for name, seconds in whole.items():
-        clusters[name][JOIN] = seconds
-    if whole:
-        figures[JOIN] = _figures(list(whole.values()), 0)
-    return {"phases": figures, "clusters": clusters}
+            found[phase] = _figures(done, len(went) - len(done))
+    return found
+
+
+def histogram(seconds: Iterable[float], most: int = 12) -> list[Data]:
+    """How often which duration came, in steps of a round length: ``least``, ``below`` and ``clusters`` of each.
+
+    Args:
+        seconds: the durations.
+        most: number of steps at most.
+    """
+    ordered = sorted(seconds)
+    if not ordered:
+        return []
+    step = _round_step((ordered[-1] - ordered[0]) / most)
+    first = math.floor(ordered[0] / step)
+    counts = [0] * (math.floor(ordered[-1] / step) - first + 1)
+    for value in ordered:
+        counts[math.floor(value / step) - first] += 1
+    edges = [round((first + number) * step, _DIGITS) for number in range(len(counts) + 1)]
+    return [
+        {"least": least, "below": below, "clusters": count} for least, below, count in zip(edges, edges[1:], counts)
+    ]
+
+
+def _round_step(least: float) -> float:
+    """The smallest of 1, 2, 5, 10, 20 … that is not below a number, and of a hundredth at least."""
+    least = max(least, 0.01)
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(power * each for each in (1, 2, 5, 10) if power * each >= least * (1 - 1e-9))
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
@@ -67,7 +114,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         return []
     rows = [("PHASE", "CLUSTERS", "SUCCESS", "P50", "P90", "P99", "MAX")]
     for phase, figures in found["phases"].items():
-        times = (_seconds(figures[each]) for each in (*QUANTILES, "max"))
+        times = (in_seconds(figures[each]) for each in (*QUANTILES, "max"))
         rows.append((phase, str(figures["clusters"]), f"{100 * figures['success_share']:.4g}%", *times))
     return table.aligned(rows)
 
@@ -90,5 +137,6 @@ def _figures(done: Iterable[float], failed: int) -> Data:
     }
 
 
-def _seconds(value: float | None) -> str:
+def in_seconds(value: float | None) -> str:
+    """A duration as people read it."""
     return "-" if value is None else f"{value:.3g} s" if value < 100 else f"{value:.0f} s"

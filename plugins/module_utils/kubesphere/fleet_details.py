@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -79,8 +80,8 @@ def look(
 
     Returns:
         ``members``, as :func:`fleet.look` and more of each; ``leftovers`` of members that are gone, None if they
-        could not be read; and ``problems`` of the host that are none of a Cluster's, such as that. With ``among`` also
-        ``others``, see :func:`fleet.look`.
+        could not be read; ``problems`` of the host that are none of a Cluster's, such as that; and ``looked_at``, when
+        that was, by the clock of the host. With ``among`` also ``others``, see :func:`fleet.look`.
 
     Raises:
         KubeError: the host cannot be read.
@@ -89,7 +90,8 @@ def look(
     wanted = fleet.chosen(closer.clusters, names, among)
     with ThreadPoolExecutor(fleet.AT_ONCE) as pool:
         members = list(pool.map(closer.cluster, wanted))
-    told = {"members": members, "leftovers": closer.leftovers, "problems": closer.problems}
+    looked_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", closer.now.utctimetuple())
+    told = {"members": members, "leftovers": closer.leftovers, "problems": closer.problems, "looked_at": looked_at}
     return {**told, **fleet.others(closer.clusters, wanted, among)}
 
 

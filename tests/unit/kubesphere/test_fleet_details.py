@@ -153,6 +153,7 @@ def test_a_member_by_direct_connection() -> None:
 
 def test_all_of_them_with_what_is_left_of_others() -> None:
     found = look(Host(cluster("one")))
+    assert found["looked_at"] == NOW
     assert [each["name"] for each in found["members"]] == ["host", "one"]
     assert found["leftovers"] == []
     host = found["members"][0]
@@ -179,7 +180,9 @@ def test_one_that_the_host_does_not_know() -> None:
 
 
 def test_a_host_without_kubesphere() -> None:
-    assert look(FakeSession("h")) == {"members": [], "leftovers": [], "problems": []}
+    found = look(FakeSession("h"))
+    assert found.pop("looked_at").endswith("Z")
+    assert found == {"members": [], "leftovers": [], "problems": []}
 
 
 # Through an agent
