@@ -5,24 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import difflib
-import hashlib
-import json
-from collections.abc import Mapping
-from typing import Any
-
-from ansible.errors import AnsibleError, AnsibleParserError
-from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-
-from ..module_utils.goals.fleet_seen import MEMBERS
-from ..module_utils.kubesphere import fleet_inventory
-from ..module_utils.kubesphere.fleet_inventory import Inventory
-from ..module_utils.version import USER_AGENT
-from ..plugin_utils.host_options import HOST, asked, in_source, reference
-from ..plugin_utils.local_goal import LocalGoal
-from ..plugin_utils.trust import ours, theirs
-
 DOCUMENTATION = r"""
 name: members
 short_description: The members of a KubeSphere host, and the host itself, as an inventory
@@ -68,7 +50,7 @@ options:
     default: {}
   label_selector:
     description:
-      - Only members with these labels, as kubectl takes them: C(tier=gold,spare!=true).
+      - Only members with these labels, as kubectl takes them, C(tier=gold,spare!=true) for example.
     type: str
   connections:
     description: Only members of these connections; all if empty.
@@ -136,6 +118,24 @@ cache_timeout: 600
 # awx.kubesphere.yml: the environment says how the host is reached (K8S_AUTH_HOST, K8S_AUTH_API_KEY, …)
 plugin: kubesphere.multicluster.members
 """
+
+import contextlib
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+
+from ..module_utils.goals.fleet_seen import MEMBERS
+from ..module_utils.kubesphere import fleet_inventory
+from ..module_utils.kubesphere.fleet_inventory import Inventory
+from ..module_utils.version import USER_AGENT
+from ..plugin_utils.host_options import HOST, asked, in_source, reference
+from ..plugin_utils.local_goal import LocalGoal
+from ..plugin_utils.trust import ours, theirs
 
 _PASSWORDS = ("api_key", "password", "proxy", "proxy_headers")
 """Options of which nobody shall guess a short one by the name of a file."""

@@ -5,14 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from ansible.plugins.lookup import LookupBase
-
-from ..module_utils.goals.fleet_seen import HOST_KUBECONFIG
-from ..plugin_utils.host_options import asked, found_out, in_source, read_source
-
 DOCUMENTATION = r"""
 name: host_kubeconfig
 short_description: The kubeconfig of a fleet's host, made of the authentication options
@@ -65,6 +57,14 @@ _raw:
   type: list
   elements: dict
 """
+
+from collections.abc import Sequence
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+
+from ..module_utils.goals.fleet_seen import HOST_KUBECONFIG
+from ..plugin_utils.host_options import asked, found_out, in_source, read_source
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]

@@ -5,14 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from ansible.plugins.lookup import LookupBase
-
-from ..module_utils.goals.fleet_seen import MEMBER_KUBECONFIG
-from ..plugin_utils.host_options import asked, found_out, of_inventory
-
 DOCUMENTATION = r"""
 name: member_kubeconfig
 short_description: The kubeconfig that a host has stored of a member
@@ -67,6 +59,14 @@ _raw:
   type: list
   elements: dict
 """
+
+from collections.abc import Sequence
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+
+from ..module_utils.goals.fleet_seen import MEMBER_KUBECONFIG
+from ..plugin_utils.host_options import asked, found_out, of_inventory
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
