@@ -9,7 +9,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare tools demo demo-clean test lint sanity unit oldest integration molecule bench torture build
+.PHONY: help prepare tools clusters demo demo-clean test lint sanity unit oldest integration molecule bench torture build
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z][a-z -]*\):.*## \(.*\)/make \1\n        \2/p' $(MAKEFILE_LIST)
@@ -20,8 +20,10 @@ prepare: ## Fetch and build what demo and test need (once per machine)
 tools: ## Fetch the Python packages only: enough for lint, sanity, unit, oldest and build
 	@$(PYTHON) -m tests.prepare venv oldest
 
-demo: ## One host and three members as real clusters, installed and imported; left running
+clusters: # what the demo needs of it: no browser, which tests look at the report with
 	@$(PYTHON) -m tests.prepare venv binaries
+
+demo: clusters ## One host and three members as real clusters, installed and imported; left running
 	@printf '== Start the clusters (python -m tests.sandbox up --members 3 --behind-nat member-3)\n'
 	@$(RUN)/python -m tests.sandbox up --members 3 --behind-nat member-3
 	@printf '\n== Install and import (ansible-playbook -i inventories/sandbox kubesphere.multicluster.site)\n'
