@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import ansible_runner
 import pytest
 import yaml
 
@@ -211,6 +212,23 @@ def test_the_slowest_are_named_at_the_end(tmp_path: Path) -> None:
     assert title == "Of 2 clusters these took longest:"
     assert first == "  hamburg  11 s  wait 11 s"
     assert second.startswith("  berlin    0 s")
+
+
+def test_ansible_runner_and_awx_get_lines_though_they_give_it_a_terminal(tmp_path: Path) -> None:
+    env = {"TERM": "xterm", "CI": "", "ANSIBLE_ACTION_PLUGINS": str(Path(__file__).with_name("plugins") / "action")}
+    playbook = telling(tmp_path, BEGUN, WAITS, {"sleep": 2.5}, ENDED)
+    (tmp_path / "data").mkdir()
+    run = ansible_runner.run(
+        private_data_dir=str(tmp_path / "data"),
+        playbook=str(playbook),
+        inventory="hub ansible_connection=local",
+        envvars=environment({**env, **ENABLED, "KUBESPHERE_PROGRESS_HEARTBEAT": "1"}),
+        quiet=True,
+    )
+    assert run.status == "successful"
+    said = [str(event["stdout"]) for event in run.events if event["event"] == "verbose"]
+    assert "    … hamburg: waiting until it rains: the sky is blue" in said
+    assert "    … 1 s: 1 at work; wait 1 s: hamburg: until it rains: the sky is blue" in said
 
 
 def test_without_it_each_reason_is_a_line_as_ever(tmp_path: Path) -> None:
