@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from tests.sandbox.cluster import Cluster
 
 Clusters = dict[str, Cluster]
 
+FORMER = "v3.3.2"
+"""The release that the fleet begins with."""
+
 SLICES = {3: [["host"], ["member-1"], ["member-2"]], 2: [["host", "member-2"], ["member-1"]]}
 """Which clusters are in which slice."""
 
@@ -21,7 +25,10 @@ SLICES = {3: [["host"], ["member-1"], ["member-2"]], 2: [["host", "member-2"], [
 @pytest.fixture(scope="module")
 def sliced(fleet: Fleet) -> Fleet:
     """The inventory: one member is direct, the other connected by agent; the host is known by its group's variables."""
-    wanted = fleet.with_all(kubesphere_slice_host="host").with_member("member-2", kubesphere_connection="agent")
+    patient = {"kubesphere_import_timeout": 180, "kubesphere_install_timeout": 180}  # three runs at once on one machine
+    wanted = fleet.with_all(kubesphere_slice_host="host", **patient).with_member(
+        "member-2", kubesphere_connection="agent"
+    )
     return Fleet(hosts={"host": {}}, members=wanted.members, everyone=wanted.everyone)
 
 
@@ -40,10 +47,34 @@ def fine(ended: list[Ended]) -> None:
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory, sliced: Fleet, fleet: Fleet, clusters: Clusters) -> list[Ended]:
+def planned(tmp_path_factory: pytest.TempPathFactory, sliced: Fleet, fleet: Fleet, clusters: Clusters) -> list[Ended]:
+    """The plan of the first run, in two slices."""
+    audit = Audit(clusters.values())
+    jobs = jobs_of(tmp_path_factory.mktemp("plan"), sliced, fleet, 2)
+    ended = side_by_side([replace(job, arguments=["--check"]) for job in jobs], "site")
+    fine(ended)
+    assert audit.writes() == {}
+    return ended
+
+
+@pytest.fixture(scope="module")
+def first(
+    tmp_path_factory: pytest.TempPathFactory, planned: list[Ended], sliced: Fleet, fleet: Fleet, clusters: Clusters
+) -> list[Ended]:
     """The first run, in three slices side by side: nothing is installed anywhere."""
+    fine(planned)
     steer(clusters["host"], cloud={"address": "auto"})
-    ended = side_by_side(jobs_of(tmp_path_factory.mktemp("first"), sliced, fleet, 3), "site")
+    wanted = sliced.with_all(kubesphere_release=FORMER)
+    ended = side_by_side(jobs_of(tmp_path_factory.mktemp("first"), wanted, fleet, 3), "site")
+    fine(ended)
+    return ended
+
+
+@pytest.fixture(scope="module")
+def upgraded(tmp_path_factory: pytest.TempPathFactory, first: list[Ended], sliced: Fleet, fleet: Fleet) -> list[Ended]:
+    """The upgrade, in two slices: the members of the one wait for the host of the other."""
+    fine(first)
+    ended = side_by_side(jobs_of(tmp_path_factory.mktemp("upgrade"), sliced, fleet, 2), "upgrade")
     fine(ended)
     return ended
 
@@ -55,6 +86,13 @@ def test_slices_are_those_of_awx(sliced: Fleet) -> None:
             assert sorted(found["_meta"]["hostvars"]) == clusters
             assert found["kubesphere_host"]["vars"] == {"kubesphere_release": "v3.4.1"}
             assert ("hosts" in found["kubesphere_host"]) == ("host" in clusters)
+
+
+def test_each_slice_plans_its_own(planned: list[Ended]) -> None:
+    assert [each.artifacts["kubesphere_result"]["summary"] for each in planned] == [
+        "Plan: 2 to install, 1 to import.",
+        "Plan: 1 to install, 1 to import, 1 as they should be.",
+    ]
 
 
 def test_first_run_in_slices_makes_one_fleet(first: list[Ended], clusters: Clusters) -> None:
@@ -72,11 +110,18 @@ def test_first_run_in_slices_makes_one_fleet(first: list[Ended], clusters: Clust
     assert [each["unchanged"] for each in counts] == [0, 1, 1]
 
 
+def test_an_upgrade_in_slices_takes_the_host_first(upgraded: list[Ended], clusters: Clusters) -> None:
+    assert [each.changed for each in upgraded] == [{"host": 1, "member-2": 1}, {"member-1": 1}]
+    assert [each.artifacts["kubesphere_run"]["counts"]["upgrade"] for each in upgraded] == [2, 1]
+    for cluster in clusters.values():
+        assert configuration(cluster)["status"]["core"]["version"] == "v3.4.1"
+
+
 @pytest.mark.parametrize("count", SLICES)
 def test_second_run_writes_nothing(
-    tmp_path: Path, first: list[Ended], sliced: Fleet, fleet: Fleet, clusters: Clusters, count: int
+    tmp_path: Path, upgraded: list[Ended], sliced: Fleet, fleet: Fleet, clusters: Clusters, count: int
 ) -> None:
-    fine(first)
+    fine(upgraded)
     audit = Audit(clusters.values())
     ended = side_by_side(jobs_of(tmp_path, sliced, fleet, count), "site")
     fine(ended)
@@ -86,10 +131,10 @@ def test_second_run_writes_nothing(
 
 
 def test_status_of_slices_misses_nobody(
-    tmp_path: Path, first: list[Ended], sliced: Fleet, fleet: Fleet, clusters: Clusters
+    tmp_path: Path, upgraded: list[Ended], sliced: Fleet, fleet: Fleet, clusters: Clusters
 ) -> None:
     """What one slice does not list is another's, and neither unknown nor unwanted."""
-    fine(first)
+    fine(upgraded)
     audit = Audit(clusters.values())
     ended = side_by_side(jobs_of(tmp_path, sliced, fleet, 2, kubesphere_status_fail_on="drift"), "status")
     fine(ended)
@@ -100,9 +145,9 @@ def test_status_of_slices_misses_nobody(
 
 
 def test_drift_of_the_host_is_told_by_its_slice_alone(
-    tmp_path: Path, first: list[Ended], sliced: Fleet, fleet: Fleet
+    tmp_path: Path, upgraded: list[Ended], sliced: Fleet, fleet: Fleet
 ) -> None:
-    fine(first)
+    fine(upgraded)
     jobs = jobs_of(tmp_path, sliced, fleet, 2)
     wanted = {**jobs[0].inventory["kubesphere_host"]["vars"], "kubesphere_configuration": {"devops": {"enabled": True}}}
     for number, job in enumerate(jobs):
@@ -114,9 +159,9 @@ def test_drift_of_the_host_is_told_by_its_slice_alone(
 
 
 def test_members_of_two_slices_change_side_by_side(
-    tmp_path: Path, first: list[Ended], sliced: Fleet, fleet: Fleet, clusters: Clusters
+    tmp_path: Path, upgraded: list[Ended], sliced: Fleet, fleet: Fleet, clusters: Clusters
 ) -> None:
-    fine(first)
+    fine(upgraded)
     audit = Audit(clusters.values())
     wanted = sliced.with_member("member-1", kubesphere_region="eu-1").with_member("member-2", kubesphere_region="eu-2")
     fine(side_by_side(jobs_of(tmp_path, wanted, fleet, 2), "site"))
@@ -129,10 +174,10 @@ def test_members_of_two_slices_change_side_by_side(
 
 
 def test_the_same_cluster_in_two_slices_is_imported_once(
-    tmp_path: Path, first: list[Ended], sliced: Fleet, fleet: Fleet, clusters: Clusters
+    tmp_path: Path, upgraded: list[Ended], sliced: Fleet, fleet: Fleet, clusters: Clusters
 ) -> None:
     """A preflight sees a slice only; what the host knows tells the rest."""
-    fine(first)
+    fine(upgraded)
     twice = sliced.with_member("member-3", **sliced.members["member-1"])
     job = Job(tmp_path, inventory(twice, 4, 4, fleet.hosts["host"]))
     assert sorted(job.inventory["_meta"]["hostvars"]) == ["member-3"]
@@ -144,9 +189,9 @@ def test_the_same_cluster_in_two_slices_is_imported_once(
 
 
 def test_names_beside_the_inventory_are_for_no_slice(
-    tmp_path: Path, first: list[Ended], sliced: Fleet, fleet: Fleet, clusters: Clusters
+    tmp_path: Path, upgraded: list[Ended], sliced: Fleet, fleet: Fleet, clusters: Clusters
 ) -> None:
-    fine(first)
+    fine(upgraded)
     audit = Audit(clusters.values())
     ended = side_by_side(
         jobs_of(tmp_path, sliced, fleet, 2, kubesphere_unbind=["member-1"], kubesphere_force=True), "unbind"
@@ -166,10 +211,10 @@ def test_without_its_name_a_slice_refuses(tmp_path: Path, sliced: Fleet, cluster
 
 
 def test_unbind_in_slices_takes_what_is_absent(
-    tmp_path: Path, first: list[Ended], sliced: Fleet, fleet: Fleet, clusters: Clusters
+    tmp_path: Path, upgraded: list[Ended], sliced: Fleet, fleet: Fleet, clusters: Clusters
 ) -> None:
     """Both at once; the share of each slice is one of its own members."""
-    fine(first)
+    fine(upgraded)
     wanted = sliced.with_member("member-1", kubesphere_member_state="absent").with_member(
         "member-2", kubesphere_member_state="absent"
     )
