@@ -1,13 +1,13 @@
 # Copyright (c) 2026, kubesphere.multicluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Attributes that all modules document."""
+"""Attributes and requirements that modules document."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Attributes of the collection's modules."""
+    """Attributes of the collection's modules: what they support, and where they do their work."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -27,14 +27,16 @@ attributes:
     support: full
     membership:
       - kubesphere.multicluster.multicluster
-requirements:
-  - python >= 3.9
-  - kubernetes >= 24.2, != 36.0.0, != 36.0.1
-  - PyYAML
-  - urllib3 >= 2.0
-notes:
-  - Does its work in the controller's own process if the connection of the task is V(local), and as a module where it is
-    delegated to, if it is not.
+  platform:
+    description: Systems that it runs on. What Kubernetes' own machines run is of no matter.
+    support: full
+    platforms: posix
+  async:
+    description: Can be used with the keyword C(async).
+    support: none
+  delegation:
+    description: Can be used with the keyword C(delegate_to).
+    support: full
 """
 
     INFO_MODULE = r"""
@@ -56,9 +58,38 @@ attributes:
     support: full
     membership:
       - kubesphere.multicluster.multicluster
+  platform:
+    description: Systems that it runs on. What Kubernetes' own machines run is of no matter.
+    support: full
+    platforms: posix
+  async:
+    description: Can be used with the keyword C(async).
+    support: none
+  delegation:
+    description: Can be used with the keyword C(delegate_to).
+    support: full
+"""
+
+    PAIR = r"""
+options: {}
+attributes:
+  connection:
+    description: Does its work where the task's connection leads.
+    support: full
+    details: In the controller's own process if that is V(local), and as a module on the other side if it is not.
 requirements:
   - python >= 3.9
-  - kubernetes >= 24.2, != 36.0.0, != 36.0.1
   - PyYAML
   - urllib3 >= 2.0
+  - kubernetes >= 24.2, != 36.0.0, != 36.0.1, for kubeconfigs that have a credential plugin
+  - cryptography, to read and to request client certificates
+"""
+
+    CONTROLLER = r"""
+options: {}
+attributes:
+  connection:
+    description: Does its work where the task's connection leads.
+    support: none
+    details: In the controller's own process in any case.
 """

@@ -18,6 +18,7 @@ description:
   - The member has to be imported by M(kubesphere.multicluster.member) with an agent connection. No cluster is written.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
+  - kubesphere.multicluster.attributes.pair
   - kubesphere.multicluster.options.host_cluster
   - kubesphere.multicluster.options.agent
 options:
@@ -34,6 +35,7 @@ notes:
   - The manifest holds the token by which the host knows the agent. Where it is returned, set C(no_log) for the task.
 seealso:
   - module: kubesphere.multicluster.member
+  - module: kubesphere.multicluster.proxy_address
 """
 
 EXAMPLES = r"""
@@ -68,6 +70,12 @@ manifest:
   description: The manifest, as YAML. It holds a secret.
   returned: without O(path)
   type: str
+  sample: |
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata:
+      name: cluster-agent
+      namespace: kubesphere-system
 proxy_address:
   description: Address under which the agent calls the host.
   returned: success

@@ -21,6 +21,7 @@ description:
     upgrade a member before its host.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
+  - kubesphere.multicluster.attributes.pair
   - kubesphere.multicluster.options
   - kubesphere.multicluster.options.host_cluster
   - kubesphere.multicluster.options.installation
@@ -49,6 +50,7 @@ options:
     default: 3600
 seealso:
   - module: kubesphere.multicluster.manifests
+  - module: kubesphere.multicluster.cluster_info
   - module: kubesphere.multicluster.member
 """
 
@@ -95,7 +97,7 @@ finished:
   type: bool
   sample: true
 upgraded_from:
-  description: The release that stood before, if this is an upgrade.
+  description: The release that stood before, if this is an upgrade; else none.
   returned: success
   type: str
   sample: v3.3.2

@@ -19,6 +19,7 @@ description:
     stands already.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes.info_module
+  - kubesphere.multicluster.attributes.pair
   - kubesphere.multicluster.options
   - kubesphere.multicluster.options.member_kubeconfig
 options:
@@ -47,6 +48,8 @@ options:
     description: The user's jwtSecret.
     type: raw
 seealso:
+  - module: kubesphere.multicluster.member_info
+  - module: kubesphere.multicluster.member
   - module: kubesphere.multicluster.cluster_configuration
 """
 
@@ -143,6 +146,11 @@ problems:
   elements: str
   sample:
     - Kubernetes v1.15.2 is not supported by KubeSphere v3.4.1, which takes 1.20 to 1.26
+error:
+  description: Kind of the error, for programs.
+  returned: on failure
+  type: str
+  sample: ConnectionOptionError
 """
 
 from ..module_utils.goals.cluster_info import GOAL

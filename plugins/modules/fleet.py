@@ -120,8 +120,16 @@ options:
     default: 0
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
+  - kubesphere.multicluster.attributes.pair
+attributes:
+  connection:
+    description: Does its work where the task's connection leads.
+    support: partial
+    details: With C(run_once) in the controller's own process, and clusters with another connection are refused.
 seealso:
   - module: kubesphere.multicluster.outcome
+  - plugin: kubesphere.multicluster.fleet_run
+    plugin_type: filter
 """
 
 EXAMPLES = r"""

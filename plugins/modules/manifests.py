@@ -20,6 +20,7 @@ description:
     that the first makes.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
+  - kubesphere.multicluster.attributes.pair
   - kubesphere.multicluster.options.installation
 options:
   cluster_name:

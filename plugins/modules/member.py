@@ -28,6 +28,7 @@ description:
     used through the host with it, the former one is put back; otherwise a former one that was made is revoked.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
+  - kubesphere.multicluster.attributes.pair
   - kubesphere.multicluster.options
   - kubesphere.multicluster.options.host_cluster
   - kubesphere.multicluster.options.member_kubeconfig

@@ -19,6 +19,7 @@ description:
   - With O(details) it says everything that can be known of the fleet from its host.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes.info_module
+  - kubesphere.multicluster.attributes.pair
   - kubesphere.multicluster.options
 options:
   names:
@@ -58,6 +59,9 @@ options:
     default: 30
 seealso:
   - module: kubesphere.multicluster.member
+  - module: kubesphere.multicluster.cluster_info
+  - plugin: kubesphere.multicluster.fleet_status
+    plugin_type: filter
 """
 
 EXAMPLES = r"""
@@ -313,7 +317,7 @@ members:
       description: When it was deleted, if it still waits for its finalizer; else null.
       type: str
       returned: if known, with O(details)
-      sample: null
+      sample: "2026-11-22T12:00:00Z"
 others:
   description: Names of the Clusters that were left alone.
   returned: with O(among)
@@ -360,6 +364,11 @@ problems:
   type: list
   elements: str
   sample: []
+error:
+  description: Kind of the error, for programs.
+  returned: on failure
+  type: str
+  sample: Unreachable
 """
 
 from ..module_utils.goals.member_info import GOAL

@@ -19,6 +19,7 @@ description:
   - No cluster is touched.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
+  - kubesphere.multicluster.attributes.pair
 attributes:
   diff_mode:
     description: Returns what changed, or in C(check_mode) would change, as before and after.
@@ -40,6 +41,9 @@ options:
     description: Numbers of clusters by what the run did, C(kubesphere_run.counts) as the role report hands it on.
     type: dict
     required: true
+seealso:
+  - plugin: kubesphere.multicluster.fleet_run
+    plugin_type: filter
 """
 
 EXAMPLES = r"""

@@ -26,6 +26,7 @@ options:
     required: true
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
+  - kubesphere.multicluster.attributes.controller
 seealso:
   - module: kubesphere.multicluster.fleet
 """

@@ -23,6 +23,7 @@ description:
   - An address that no agent could call is refused, with the reason.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
+  - kubesphere.multicluster.attributes.pair
   - kubesphere.multicluster.options
 options:
   address:

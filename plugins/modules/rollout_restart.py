@@ -21,6 +21,7 @@ description:
     crash, or why no node takes them.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
+  - kubesphere.multicluster.attributes.pair
   - kubesphere.multicluster.options
 attributes:
   idempotent:
@@ -100,6 +101,7 @@ notes:
     a workload with the strategy C(OnDelete). A warning says so.
 seealso:
   - module: kubesphere.multicluster.cluster_configuration
+  - module: kubesphere.multicluster.proxy_address
 """
 
 EXAMPLES = r"""
@@ -178,6 +180,11 @@ actions:
   type: list
   elements: str
   sample: ["patch Deployment kubesphere-system/ks-apiserver on host: restart it: the proxy address was changed"]
+error:
+  description: Kind of the error, for programs.
+  returned: on failure
+  type: str
+  sample: KubeError
 """
 
 from ..module_utils.goals.outcome import run_module

@@ -68,12 +68,13 @@ def _entry_point_of(specs: dict[str, Any]) -> str:
 
 
 def check(root: Path = ROOT) -> list[Result]:
-    """READMEs as generated, defaults as documented, no variable unknown to the argument spec and none without use."""
-    results = [_result(f"roles/{role}/README.md", _readme_problems(role, root)) for role in role_names(root)]
+    """READMEs as generated, descriptions and defaults as documented, no variable unknown and none without use."""
+    results = [Result.of(f"roles/{role}/README.md", _readme_problems(role, root)) for role in role_names(root)]
     return [
         *results,
-        _result("defaults of the roles", list(_default_problems(root))),
-        _result("variables of the roles", list(_variable_problems(root))),
+        Result.of("descriptions of the roles", list(_description_problems(root))),
+        Result.of("defaults of the roles", list(_default_problems(root))),
+        Result.of("variables of the roles", list(_variable_problems(root))),
     ]
 
 
@@ -88,6 +89,20 @@ def _readme_problems(role: str, root: Path) -> list[str]:
     if file.exists() and file.read_text() == readme(role, root):
         return []
     return [f"{file.relative_to(root)} is not what its role says. Run: python -m tests.check.role_readmes --write"]
+
+
+def _description_problems(root: Path) -> Iterator[str]:
+    """Galaxy shows what meta/main.yml says, ansible-doc what the argument spec says."""
+    for role in role_names(root):
+        meta = root / "roles" / role / "meta"
+        specs = _load(meta / "argument_specs.yml")["argument_specs"]
+        wanted = specs[_entry_point_of(specs)]["short_description"]
+        told = _load(meta / "main.yml").get("galaxy_info", {}).get("description")
+        if told != wanted:
+            yield (
+                f"roles/{role}/meta/main.yml: galaxy_info.description is {told!r}, "
+                f"the short_description in argument_specs.yml is {wanted!r}"
+            )
 
 
 def _default_problems(root: Path) -> Iterator[str]:
@@ -246,10 +261,6 @@ def _derived(root: Path) -> dict[str, Any]:
 
 def _load(file: Path) -> Any:
     return yaml.safe_load(file.read_text()) if file.exists() else None
-
-
-def _result(name: str, problems: list[str]) -> Result:
-    return Result(name, Outcome.FAILED if problems else Outcome.PASSED, "\n".join(problems))
 
 
 if __name__ == "__main__":

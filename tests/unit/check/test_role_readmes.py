@@ -52,6 +52,13 @@ def test_readme_that_was_edited_or_is_missing(checkout: Path) -> None:
     ]
 
 
+def test_description_that_is_missing_or_another(checkout: Path) -> None:
+    edit(checkout / "roles/import/meta/main.yml", "Import members", "Imports members")
+    edit(checkout / "roles/render/meta/main.yml", "  description: Write the manifests of an installation\n", "")
+    found = problems(checkout).splitlines()
+    assert [line.partition(":")[0] for line in found] == ["roles/import/meta/main.yml", "roles/render/meta/main.yml"]
+
+
 def test_default_that_is_documented_otherwise(checkout: Path) -> None:
     edit(
         checkout / "roles/kubesphere/defaults/main.yml",
