@@ -9,7 +9,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare tools clusters demo demo-clean test lint sanity unit oldest integration molecule bench torture build
+.PHONY: help prepare tools clusters demo demo-clean test lint sanity unit oldest integration molecule bench torture build changelog
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z][a-z -]*\):.*## \(.*\)/make \1\n        \2/p' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ prepare: ## Fetch and build what demo and test need (once per machine)
 	@$(PYTHON) -m tests.prepare
 
 tools: ## Fetch the Python packages only: enough for lint, sanity, unit, oldest and build
-	@$(PYTHON) -m tests.prepare venv oldest
+	@$(PYTHON) -m tests.prepare venv oldest release
 
 clusters: # what the demo needs of it: no browser, which tests look at the report with
 	@$(PYTHON) -m tests.prepare venv binaries
@@ -54,3 +54,6 @@ torture: prepare ## Kill, disturb and double runs wherever it can be done (three
 
 bench: prepare ## Measure the targets, beside kubectl and kubernetes.core (an hour); writes build/bench.json
 	$(RUN)/python -m tests.benchmarks
+
+changelog: tools ## Make the fragments the notes of the release that galaxy.yml names
+	@PATH="build/release/bin:$$PATH" antsibull-changelog release --reload-plugins

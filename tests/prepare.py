@@ -5,7 +5,7 @@ lands in the cache (see ``tests/sandbox/binaries.py``) under a name that depends
 finds it and starts no process, a changed requirement makes a new one.
 
     python3 -m tests.prepare                    everything
-    python3 -m tests.prepare venv oldest        these parts only
+    python3 -m tests.prepare venv release       these parts only
     python3 -m tests.prepare --print-venv       where the virtual environment is, or will be
 """
 
@@ -75,6 +75,9 @@ MAIN = Environment("main", ("tests/requirements.txt", "requirements.txt"))
 OLDEST = Environment("oldest", ("tests/requirements-oldest.txt",))
 """The oldest supported ansible-core and the oldest supported Kubernetes client."""
 
+RELEASE = Environment("release", ("tests/requirements-release.txt",))
+"""What looks at a release as others will, and writes its notes."""
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 """Commands of browsers that the report's page is tested in; if there is none, the first is installed from Debian."""
 
@@ -107,9 +110,11 @@ def link_collection() -> None:
     _link(link, target)
 
 
-def link_environment() -> None:
-    """Make the main environment reachable as ``build/venv``, for people who run its tools by hand."""
-    _link(ROOT / "build" / "venv", str(MAIN.path))
+def link_environments() -> None:
+    """Make two environments reachable as ``build/venv`` and ``build/release``, for people who run tools by hand."""
+    for name, environment in (("venv", MAIN), ("release", RELEASE)):
+        if environment.complete:
+            _link(ROOT / "build" / name, str(environment.path))
 
 
 def _link(link: Path, target: str) -> None:
@@ -156,6 +161,7 @@ def _locked(path: Path) -> Iterator[None]:
 PARTS: dict[str, Callable[[], object]] = {
     "venv": lambda: prepare_environment(MAIN),
     "oldest": lambda: prepare_environment(OLDEST),
+    "release": lambda: prepare_environment(RELEASE),
     "binaries": binaries.prepare,
     "collections": lambda: peers.fetch(MAIN.python),
     "browser": prepare_browser,
@@ -187,8 +193,7 @@ def main() -> int:
         link_collection()
         for part in options.parts or PARTS:
             PARTS[part]()
-        if MAIN.complete:
-            link_environment()
+        link_environments()
     except (binaries.PreparationError, subprocess.CalledProcessError, OSError) as error:
         print(f"prepare: {error}", file=sys.stderr)
         return 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -33,6 +33,11 @@ class Result:
     outcome: Outcome
     detail: str = ""
     seconds: float = 0.0
+
+    @classmethod
+    def of(cls, name: str, problems: Sequence[str]) -> Result:
+        """A check that has passed if it found nothing."""
+        return cls(name, Outcome.FAILED if problems else Outcome.PASSED, "\n".join(problems))
 
 
 def summary(results: Iterable[Result]) -> str:

@@ -11,15 +11,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.check.command import BUILD, environment, run, tool
+from tests.check.checkout import copy_checkout, git
+from tests.check.command import BUILD, run, tool
 from tests.check.results import Outcome, Result, read_junit
-from tests.prepare import MAIN, ROOT
+from tests.prepare import MAIN
 from tests.sandbox.binaries import cache_dir
 
 COPY = BUILD / "sanity" / "ansible_collections" / "kubesphere" / "multicluster"
@@ -30,7 +30,9 @@ PIP_BOOTSTRAP = Path(__file__).with_name("pip_bootstrap.py")
 def sanity() -> list[Result]:
     """Run every sanity test that ansible-test has for this Python."""
     home = _home()
-    _copy_checkout()
+    copy_checkout(COPY)
+    git("init", "--quiet", cwd=COPY)
+    git("add", "--all", cwd=COPY)
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     started = time.time()
     ended = run(
@@ -47,28 +49,6 @@ def sanity() -> list[Result]:
     ):
         results.append(Result(ended.name, Outcome.FAILED, ended.detail, time.time() - started))
     return results
-
-
-def _copy_checkout() -> None:
-    """Copy what git tracks, or would track, and make it a repository of its own."""
-    shutil.rmtree(COPY, ignore_errors=True)
-    COPY.mkdir(parents=True)
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        env=environment(),
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        source = ROOT / name
-        if source.is_symlink() or source.exists():  # a file that was deleted but not yet committed is still listed
-            target = COPY / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target, follow_symlinks=False)
-    for command in (["init", "--quiet"], ["add", "--all"]):
-        subprocess.run(["git", *command], cwd=COPY, env=environment(), check=True)
 
 
 def _home() -> Path:

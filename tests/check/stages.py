@@ -12,14 +12,14 @@ from tests.check.command import BUILD, run, tool
 from tests.check.results import Outcome, Result, read_junit
 from tests.check.role_readmes import check as check_roles
 from tests.check.sanity import sanity
-from tests.prepare import COLLECTION_PATH, MAIN, OLDEST, ROOT, Environment
+from tests.prepare import COLLECTION_PATH, MAIN, OLDEST, RELEASE, ROOT, Environment
 
 REPORTS = BUILD / "junit"
 """One JUnit report per stage."""
 
 
 def lint() -> list[Result]:
-    """Style, types, YAML, what Ansible's own linter finds, and the roles' READMEs and variables."""
+    """Style, types, YAML, what Ansible's own linters find, licences, and the roles' READMEs and variables."""
     # mypy gets the plugins by their collection path: that is what they are called when they import each other.
     collection = (COLLECTION_PATH / "ansible_collections" / "kubesphere" / "multicluster").relative_to(ROOT)
     mypy = run("mypy", [tool("mypy"), "tests", "molecule", collection / "plugins"], timeout=600)
@@ -29,8 +29,17 @@ def lint() -> list[Result]:
         replace(mypy, detail=mypy.detail.replace(f"{collection}/", "")),
         run("yamllint", [tool("yamllint"), "--strict", "."], timeout=120),
         run("ansible-lint", [tool("ansible-lint"), "--nocolor"], timeout=600),
+        run("antsibull-changelog", [tool("antsibull-changelog", RELEASE), "lint"], timeout=120, venv=RELEASE),
+        run("antsibull-docs", _antsibull_docs(), timeout=300, venv=RELEASE),
+        run("reuse", [tool("reuse", RELEASE), "lint", "--lines"], timeout=120),
         *check_roles(),
     ]
+
+
+def _antsibull_docs() -> list[str | Path]:
+    """Whether the documentation of plugins and roles can be made, and what it refers to is there."""
+    references = ["--validate-collection-refs=all", "--disallow-unknown-collection-refs"]
+    return [tool("antsibull-docs", RELEASE), "lint-collection-docs", "--plugin-docs", *references, "."]
 
 
 def unit() -> list[Result]:
