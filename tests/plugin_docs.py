@@ -78,7 +78,7 @@ def sample_problems(returned: Documentation, where: str = "") -> Iterator[str]:
     for name, described in returned.items():
         path = f"{where}{name}"
         missing = [key for key in ("description", "type", "returned") if not described.get(key)]
-        if missing and name != "_value":
+        if missing and not name.startswith("_"):  # what a filter or a lookup gives back
             yield f"{path} has no {', '.join(missing)}"
         if "contains" in described:
             yield from sample_problems(described["contains"], f"{path}.")

@@ -56,6 +56,13 @@ _raw:
   description: One kubeconfig, self-contained. It has a credential in it.
   type: list
   elements: dict
+  sample:
+    - apiVersion: v1
+      kind: Config
+      clusters: [{name: host, cluster: {server: "https://192.0.2.11:6443", certificate-authority-data: LS0t}}]
+      users: [{name: host, user: {token: a secret}}]
+      contexts: [{name: host, context: {cluster: host, user: host}}]
+      current-context: host
 """
 
 from collections.abc import Sequence

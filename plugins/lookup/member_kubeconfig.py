@@ -58,6 +58,13 @@ _raw:
   description: A kubeconfig for each of the members, self-contained. It has a credential in it.
   type: list
   elements: dict
+  sample:
+    - apiVersion: v1
+      kind: Config
+      clusters: [{name: member-1, cluster: {server: "https://192.0.2.11:6443", certificate-authority-data: LS0t}}]
+      users: [{name: member-1, user: {token: a secret}}]
+      contexts: [{name: member-1, context: {cluster: member-1, user: member-1}}]
+      current-context: member-1
 """
 
 from collections.abc import Sequence

@@ -20,6 +20,7 @@ description:
   - The role P(kubesphere.multicluster.report#role) calls it where C(kubesphere_results_dir) is set, in check mode too.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
+  - kubesphere.multicluster.attributes.pair
 attributes:
   diff_mode:
     description: Returns what changed, or in C(check_mode) would change, as before and after.
@@ -39,6 +40,10 @@ options:
     required: true
 seealso:
   - module: kubesphere.multicluster.metrics
+  - plugin: kubesphere.multicluster.run_results
+    plugin_type: filter
+  - plugin: kubesphere.multicluster.status_results
+    plugin_type: filter
 """
 
 EXAMPLES = r"""
