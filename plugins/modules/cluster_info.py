@@ -110,7 +110,7 @@ cluster:
       returned: if it can be reached
       sample: [local]
     default_storage_class:
-      description: Name of the default one.
+      description: Name of the default one; none if there is none.
       type: str
       returned: if it can be reached
       sample: local

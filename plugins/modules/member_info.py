@@ -118,7 +118,7 @@ members:
       returned: if known
       sample: true
     ready_updated:
-      description: When that was written.
+      description: When that was written; null if there is no such condition.
       type: str
       returned: if known
       sample: "2026-11-22T12:00:00Z"
@@ -128,42 +128,42 @@ members:
       returned: always
       sample: ""
     kubernetes_version:
-      description: Version of Kubernetes.
+      description: Version of Kubernetes; null if KubeSphere has not read it yet.
       type: str
       returned: if known
       sample: v1.26.5
     kubesphere_version:
-      description: Version of KubeSphere, from release v3.1.0 on.
+      description: Version of KubeSphere, from release v3.1.0 on; null if it has not been read yet.
       type: str
       returned: if known
       sample: v3.4.1
     nodes:
-      description: Number of nodes.
+      description: Number of nodes; null if it is not known yet.
       type: int
       returned: if known
       sample: 3
     uid:
-      description: UID of its namespace kube-system, from release v3.3.0 on.
+      description: UID of its namespace kube-system, from release v3.3.0 on; else null.
       type: str
       returned: if known
       sample: 2d6a9b8e-6d3f-4b7a-9a60-0a54c8a9b0a1
     alias:
-      description: Name that the console shows.
+      description: Name that the console shows; null if it has none.
       type: str
       returned: if known
       sample: Frankfurt
     provider:
-      description: Provider of the Kubernetes cluster.
+      description: Provider of the Kubernetes cluster; null if nobody said it.
       type: str
       returned: if known
       sample: kubeadm
     region:
-      description: Region.
+      description: Region; null if it has none.
       type: str
       returned: if known
       sample: eu-1
     group:
-      description: Group.
+      description: Group; null if it has none.
       type: str
       returned: if known
       sample: production
@@ -264,7 +264,7 @@ members:
           returned: always
           sample: false
     server:
-      description: URL of the API server in that kubeconfig.
+      description: URL of the API server in that kubeconfig; null without one.
       type: str
       returned: if known, with O(details)
       sample: https://10.0.0.7:6443
@@ -304,7 +304,8 @@ members:
           returned: always
           sample: http://192.0.2.1:8080
         same:
-          description: Whether they lead to the same place. An inventory may give a member an address of its own.
+          description: Whether they lead to the same place; null if that is not known. An inventory may give a member an
+            address of its own.
           type: bool
           returned: always
           sample: true
