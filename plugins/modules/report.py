@@ -46,6 +46,7 @@ options:
     required: true
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
+  - kubesphere.multicluster.attributes.controller
 attributes:
   diff_mode:
     description: Returns what changed, or in C(check_mode) would change, as before and after.
@@ -57,6 +58,8 @@ attributes:
 seealso:
   - module: kubesphere.multicluster.member_info
   - module: kubesphere.multicluster.metrics
+  - plugin: kubesphere.multicluster.fleet_report
+    plugin_type: filter
 """
 
 EXAMPLES = r"""

@@ -34,7 +34,7 @@ ALLOWED = {
     "playbooks": (".yml",),
     "plugins": (".py", ".yml"),
     "requirements.txt": (),
-    "roles": (".md", ".yml"),
+    "roles": (".css", ".j2", ".js", ".md", ".yml"),
 }
 """What the artefact may hold at its top, and the endings of the files below. Anything else is a file that
 ``build_ignore`` in galaxy.yml forgot."""
