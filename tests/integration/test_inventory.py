@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.integration.awx.inject import inventory_script
 from tests.integration.controller import Controller, Fleet, Run, files_below
 from tests.integration.kubesphere import CLUSTERS, Audit, jwt_secret, names, steer, stored_kubeconfig
+from tests.prepare import ROOT
 from tests.sandbox.cluster import Cluster
 
 Clusters = dict[str, Cluster]
 
 DIRECT, BY_AGENT = "member-1", "member-2"
 LABELS = {"tier": "gold"}
+AWX_SOURCE = ROOT / "extensions" / "awx" / "project" / "inventory" / "kubesphere.yml"
+DRIFT = ("-e", "kubesphere_status_fail_on=drift")
 GRAPH = """\
 @all:
   |--@ungrouped:
@@ -128,6 +132,24 @@ def test_status_and_site_find_nothing_to_do(
         assert not any(run.changed.values()), run.actions
         assert [secret for secret in secrets(clusters) if secret in run.output] == []
     assert audit.writes() == {}
+
+
+def test_a_job_of_awx_reaches_the_host_by_its_own_credential(
+    controller: Controller, standing: Fleet, clusters: Clusters, tmp_path: Path
+) -> None:
+    """AWX keeps what an update has found; the credential's file is another one in each job."""
+    paths = {name: tmp_path / name for name in ("update", "job")}
+    for path in paths.values():
+        path.write_text(clusters["host"].kubeconfig.read_text())
+    env = {name: {"K8S_AUTH_KUBECONFIG": str(path)} for name, path in paths.items()}
+    found = controller.inventory(AWX_SOURCE, "--list", "--export", env=env["update"])
+    paths["update"].unlink()
+    assert [secret for secret in secrets(clusters) if secret in found] == []
+    source = inventory_script(yaml.safe_load(found), tmp_path / "hosts")
+    run = controller.playbook("status", Fleet(everyone=standing.everyone), "-i", str(source), *DRIFT, env=env["job"])
+    assert run.status == 0, run.output
+    assert {DIRECT, BY_AGENT} <= {line.split()[0] for line in run.table if line}
+    assert run.table[-1] == "Everything works, and stands as the inventory says."
 
 
 def test_a_module_of_another_play_reaches_a_direct_member(
