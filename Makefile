@@ -56,4 +56,4 @@ bench: prepare ## Measure the targets, beside kubectl and kubernetes.core (an ho
 	$(RUN)/python -m tests.benchmarks
 
 changelog: tools ## Make the fragments the notes of the release that galaxy.yml names
-	@PATH="build/release/bin:$$PATH" antsibull-changelog release --reload-plugins
+	@PATH="build/release/bin:$$PATH" antsibull-changelog release --reload-plugins --update-existing
