@@ -9,7 +9,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare tools clusters demo demo-clean test lint sanity unit oldest integration molecule bench torture build changelog
+.PHONY: help prepare tools clusters demo demo-clean test lint sanity unit matrix coverage mutation integration molecule bench torture build changelog
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z][a-z -]*\):.*## \(.*\)/make \1\n        \2/p' $(MAKEFILE_LIST)
@@ -17,8 +17,8 @@ help: ## Show the targets
 prepare: ## Fetch and build what demo and test need (once per machine)
 	@$(PYTHON) -m tests.prepare
 
-tools: ## Fetch the Python packages only: enough for lint, sanity, unit, oldest and build
-	@$(PYTHON) -m tests.prepare venv oldest release
+tools: ## Fetch the Python packages only: enough for lint, sanity, unit and build
+	@$(PYTHON) -m tests.prepare venv release
 
 clusters: # what the demo needs of it: no browser, which tests look at the report with
 	@$(PYTHON) -m tests.prepare venv binaries
@@ -40,14 +40,23 @@ demo: clusters ## One host and three members as real clusters, installed and imp
 demo-clean: tools ## Take the demo's clusters down
 	@$(RUN)/python -m tests.sandbox down
 
-test: prepare ## Everything: lint, sanity, unit, oldest, integration, a sample of torture, molecule, build
+test: prepare ## Everything: lint, sanity, unit, matrix, integration, a sample of torture, molecule, build
 	@$(RUN)/python -m tests.check
 
-lint sanity unit oldest build: tools ## One stage of make test
+lint sanity unit build: tools ## One stage of make test
 	@$(RUN)/python -m tests.check $@
 
 integration molecule: prepare ## One stage of make test
 	@$(RUN)/python -m tests.check $@
+
+matrix: prepare ## Unit tests and a road with ansible-core 2.16 to 2.19, and under Python 3.9 and 3.13; writes build/matrix.json
+	@$(RUN)/python -m tests.check matrix
+
+coverage: prepare ## What the unit tests reach of each floor (TESTS="tests/unit tests/integration": these); writes build/coverage.json
+	@$(RUN)/python -m tests.check.coverage $(TESTS)
+
+mutation: tools ## Mistakes in the domain that its tests find, or not (MODULES="waves plan": in these); writes build/mutation.json
+	@$(RUN)/python -m tests.mutation $(MODULES)
 
 torture: prepare ## Kill, disturb and double runs wherever it can be done (three quarters of an hour); writes build/torture.json
 	$(RUN)/python -m tests.torture

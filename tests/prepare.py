@@ -45,15 +45,18 @@ class Environment:
     Attributes:
         name: what it is for.
         requirements: requirement files; the first one is installed, the others are those that it includes.
+        interpreter: another Python than the one that runs this.
     """
 
     name: str
     requirements: tuple[str, ...]
+    interpreter: Path | None = None
 
     @property
     def path(self) -> Path:
         """Its folder. The name has a hash of what goes in, so that what is found there is never out of date."""
-        digest = hashlib.sha256(f"{sys.base_prefix} {sys.version}".encode())
+        python = self.interpreter.resolve() if self.interpreter else f"{sys.base_prefix} {sys.version}"
+        digest = hashlib.sha256(str(python).encode())
         for file in self.requirements:
             digest.update((ROOT / file).read_bytes())
         return binaries.cache_dir() / "venvs" / f"{self.name}-{digest.hexdigest()[:12]}"
@@ -81,6 +84,30 @@ RELEASE = Environment("release", ("tests/requirements-release.txt",))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 """Commands of browsers that the report's page is tested in; if there is none, the first is installed from Debian."""
 
+_TESTS = ("tests/requirements-tests.txt", "requirements.txt")
+
+CORES = {
+    "2.16": OLDEST,
+    "2.17": Environment("core-2.17", ("tests/requirements-2.17.txt", *_TESTS)),
+    "2.18": Environment("core-2.18", ("tests/requirements-2.18.txt", *_TESTS)),
+    "2.19": MAIN,
+}
+"""Every supported ansible-core, by its line; each environment has the newest release of it."""
+
+PYTHONS = ("3.9", "3.13")
+"""The ends of the range of Pythons that modules meet on a bastion; what runs these tests lies between them."""
+
+
+def bastion_python(version: str) -> Environment | None:
+    """What a module needs under another Python, and no Ansible; None where this machine has no such Python."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    # pyenv's shims are there for every Python, and run only the one that is chosen.
+    folders = [Path(folder) for folder in os.get_exec_path() if not folder.endswith("shims")]
+    for folder in (*folders, *sorted(pyenv.glob(f"versions/{version}.*/bin"))):
+        if os.access(folder / f"python{version}", os.X_OK):
+            return Environment(f"python-{version}", _TESTS, folder / f"python{version}")
+    return None
+
 
 def prepare_environment(environment: Environment) -> None:
     """Make a virtual environment unless it is there.
@@ -90,13 +117,17 @@ def prepare_environment(environment: Environment) -> None:
     """
     if environment.complete:
         return
-    _require_ensurepip()
+    _require_ensurepip(environment.interpreter)
     with _locked(environment.path):
         if environment.complete:  # another make was faster
             return
         shutil.rmtree(environment.path, ignore_errors=True)
-        binaries.say(f"make the virtual environment '{environment.name}'")
-        venv.create(environment.path, with_pip=True)
+        step = f"make the virtual environment '{environment.name}'"
+        if environment.interpreter:
+            binaries.run_step(step, [environment.interpreter, "-m", "venv", environment.path])
+        else:
+            binaries.say(step)
+            venv.create(environment.path, with_pip=True)
         pip: list[str | Path] = [environment.python, "-m", "pip", "--disable-pip-version-check"]
         requirements = ROOT / environment.requirements[0]
         binaries.run_step(f"install the packages of '{environment.name}'", [*pip, "install", "-r", requirements])
@@ -125,10 +156,25 @@ def _link(link: Path, target: str) -> None:
     link.symlink_to(target, target_is_directory=True)
 
 
-def _require_ensurepip() -> None:
+def _require_ensurepip(interpreter: Path | None) -> None:
     """Debian ships Python without ensurepip, which a virtual environment needs for its pip."""
-    if importlib.util.find_spec("ensurepip") is None:
-        binaries.install_packages([f"python{sys.version_info.major}.{sys.version_info.minor}-venv"])
+    if interpreter:
+        found = (
+            subprocess.run([interpreter, "-c", "import ensurepip"], capture_output=True, check=False).returncode == 0
+        )
+        name = interpreter.name
+    else:
+        found = importlib.util.find_spec("ensurepip") is not None
+        name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if not found:
+        binaries.install_packages([f"{name}-venv"])
+
+
+def prepare_matrix() -> None:
+    """Make the environment of each ansible-core, and of each Python that is here."""
+    pythons = filter(None, map(bastion_python, PYTHONS))
+    for environment in (*CORES.values(), *pythons):
+        prepare_environment(environment)
 
 
 def browser() -> Path:
@@ -160,7 +206,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 PARTS: dict[str, Callable[[], object]] = {
     "venv": lambda: prepare_environment(MAIN),
-    "oldest": lambda: prepare_environment(OLDEST),
+    "matrix": prepare_matrix,
     "release": lambda: prepare_environment(RELEASE),
     "binaries": binaries.prepare,
     "collections": lambda: peers.fetch(MAIN.python),

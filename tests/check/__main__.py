@@ -13,8 +13,9 @@ import time
 import traceback
 from collections.abc import Callable
 
+from tests.check.pytests import REPORTS
 from tests.check.results import Outcome, Result, summary, write_junit
-from tests.check.stages import REPORTS, STAGES
+from tests.check.stages import STAGES
 
 
 def run_stage(name: str, stage: Callable[[], list[Result]]) -> list[Result]:

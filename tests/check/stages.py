@@ -8,14 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.check.artefact import build
-from tests.check.command import BUILD, run, tool
-from tests.check.results import Outcome, Result, read_junit
+from tests.check.command import run, tool
+from tests.check.matrix import matrix
+from tests.check.pytests import run_pytest
+from tests.check.results import Outcome, Result
 from tests.check.role_readmes import check as check_roles
 from tests.check.sanity import sanity
-from tests.prepare import COLLECTION_PATH, MAIN, OLDEST, RELEASE, ROOT, Environment
+from tests.prepare import COLLECTION_PATH, MAIN, RELEASE, ROOT
 
-REPORTS = BUILD / "junit"
-"""One JUnit report per stage."""
+TRAVELS = ("plugins/module_utils", "plugins/modules")
+"""What Ansible copies to where a task's connection leads."""
 
 
 def lint() -> list[Result]:
@@ -27,6 +29,8 @@ def lint() -> list[Result]:
         run("ruff check", [tool("ruff"), "check", "."], timeout=120),
         run("ruff format", [tool("ruff"), "format", "--check", "."], timeout=120),
         replace(mypy, detail=mypy.detail.replace(f"{collection}/", "")),
+        # What travels to a bastion runs under its Python, whatever runs this.
+        run("vermin", [tool("vermin"), "--target=3.9-", "--violations", "--quiet", *TRAVELS], timeout=120),
         run("yamllint", [tool("yamllint"), "--strict", "."], timeout=120),
         run("ansible-lint", [tool("ansible-lint"), "--nocolor"], timeout=600),
         run("antsibull-changelog", [tool("antsibull-changelog", RELEASE), "lint"], timeout=120, venv=RELEASE),
@@ -45,11 +49,6 @@ def _antsibull_docs() -> list[str | Path]:
 def unit() -> list[Result]:
     """The unit tests."""
     return run_pytest("unit", ["tests/unit"], MAIN, timeout=900)
-
-
-def oldest() -> list[Result]:
-    """The unit tests again, with the oldest ansible-core and Kubernetes client that are supported."""
-    return run_pytest("oldest", ["tests/unit"], OLDEST, timeout=900)
 
 
 def integration() -> list[Result]:
@@ -84,26 +83,7 @@ def _molecule(command: str, scenario: str) -> list[str | Path]:
     return [tool("molecule"), command, "--scenario-name", scenario]
 
 
-def run_pytest(stage: str, tests: list[str], venv: Environment, timeout: float) -> list[Result]:
-    """Run tests with pytest, shown live.
-
-    Args:
-        stage: name of the report.
-        tests: files and folders.
-        venv: the virtual environment to use.
-        timeout: seconds for all of them.
-    """
-    report = REPORTS / f"{stage}.xml"
-    command: list[str | Path] = [venv.python, "-m", "pytest", "-q", "--no-summary", *tests, f"--junit-xml={report}"]
-    ended = run("pytest", command, venv=venv, timeout=timeout, live=True)
-    results = read_junit(report) if report.exists() else []
-    # pytest can also fail without a failed test: nothing collected, a broken conftest, the deadline.
-    if ended.outcome is Outcome.FAILED and all(result.outcome is not Outcome.FAILED for result in results):
-        results.append(ended)
-    return results
-
-
 STAGES: dict[str, Callable[[], list[Result]]] = {
-    stage.__name__: stage for stage in (lint, sanity, unit, oldest, integration, torture, molecule, build)
+    stage.__name__: stage for stage in (lint, sanity, unit, matrix, integration, torture, molecule, build)
 }
 """All stages by name. A new one is a function that returns results, added here, and its target in the Makefile."""

@@ -24,7 +24,6 @@ from tests.integration.kubesphere import (
     settings,
     stored_kubeconfig,
 )
-from tests.prepare import OLDEST
 from tests.sandbox.binaries import require
 from tests.sandbox.cluster import Cluster
 
@@ -209,23 +208,6 @@ def test_third_cluster_joins_later(
     assert writes["host"] == CREATE_CLUSTER["host"]
     assert names(host) == ["host", "member-1", "member-2"]
     assert jwt_secret(clusters["member-2"]) == jwt_secret(host)
-
-
-def test_oldest_ansible_goes_the_same_road(
-    tmp_path: Path, installed: Fleet, host: Cluster, clusters: dict[str, Cluster]
-) -> None:
-    """The other end of the range in meta/runtime.yml, with the oldest Kubernetes client."""
-    oldest = Controller(tmp_path, OLDEST)
-    host.api.delete(f"{CLUSTERS}/member-1")
-    eventually(lambda: "member-1" not in names(host), "the Cluster to be gone")
-    run = oldest.playbook("site", installed)
-    assert run.status == 0, run.output
-    assert run.changed == {"host": 0, "member-1": 1}
-    audit = Audit(clusters.values())
-    again = oldest.playbook("site", installed, "--check", "--diff")
-    assert (again.status, again.changed) == (0, {"host": 0, "member-1": 0}), again.output
-    assert audit.writes() == {}
-    assert again.table == run.table
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.check import __main__ as driver
-from tests.check import stages
+from tests.check import pytests
 from tests.check.command import environment, run
 from tests.check.results import Outcome, Result, read_junit, summary, write_junit
 from tests.prepare import MAIN
@@ -25,7 +25,7 @@ RESULTS = [
 def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep the reports of these tests away from those of the run that they are part of."""
     monkeypatch.setattr(driver, "REPORTS", tmp_path)
-    monkeypatch.setattr(stages, "REPORTS", tmp_path)
+    monkeypatch.setattr(pytests, "REPORTS", tmp_path)
     return tmp_path
 
 
@@ -81,7 +81,7 @@ def test_the_other_stages_run_after_a_failure(
 def test_pytest_is_counted_whatever_way_it_ends(tmp_path: Path, content: str, failed: int, passed: int) -> None:
     (tmp_path / "test_sample.py").write_text(content)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    results = stages.run_pytest("sample", [str(tmp_path)], MAIN, timeout=60)
+    results = pytests.run_pytest("sample", [str(tmp_path)], MAIN, timeout=60)
     assert summary(results) == f"{passed} passed, {failed} failed, 0 skipped"
 
 

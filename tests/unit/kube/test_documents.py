@@ -26,10 +26,7 @@ JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(TEX
 
 BOMB = "\n".join(
     ["a: &a [x, x, x, x, x, x, x, x, x]"]
-    + [
-        f"{name}: &{name} [{', '.join(['*' + former] * 9)}]"
-        for former, name in zip("abcdefgh", "bcdefghi", strict=True)
-    ]
+    + [f"{name}: &{name} [{', '.join(['*' + former] * 9)}]" for former, name in zip("abcdefgh", "bcdefghi")]
 )
 
 

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube import wait as wait_module
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import (
+    Forbidden,
+    Gone,
+    KubeError,
     NotFound,
     Unreachable,
     WaitTimeout,
@@ -61,7 +64,7 @@ def test_what_stays_the_same_is_looked_at_less_often(clock: Clock) -> None:
 
     with pytest.raises(WaitTimeout):
         wait(session, TARGET, evaluate, goal="g", timeout=1000, recheck=5)
-    pauses = [after - before for before, after in zip(looks, looks[1:], strict=False)]
+    pauses = [after - before for before, after in zip(looks, looks[1:])]
     assert pauses[:5] == [5] * 5
     assert max(pauses) == pytest.approx(30)
     late = next(number for number, when in enumerate(looks) if when > 500)
@@ -118,6 +121,34 @@ def test_a_server_that_is_away_for_a_while(clock: Clock) -> None:
 
     assert wait(FakeSession(), TARGET, evaluate, goal="g", timeout=60) == 1
     assert clock.now < 5
+
+
+@pytest.mark.parametrize(("error", "seconds"), [(Gone("too old"), 0), (Unreachable("away"), 1)])
+def test_a_watch_that_breaks_off(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, error: KubeError, seconds: float
+) -> None:
+    """The object is read anew: at once if the watch was too old, after a pause if nobody answers."""
+    session = FakeSession("one", item(CONFIG_MAP, "a", "ns", data={"x": "1"}))
+
+    def watch(*_arguments: Any) -> Any:
+        session.put(item(CONFIG_MAP, "a", "ns", data={"x": "2"}))
+        raise error
+
+    monkeypatch.setattr(session, "watch", watch)
+    assert wait(session, TARGET, has("2"), goal="g", timeout=60) == "2"
+    assert clock.now == seconds
+
+
+def test_what_may_not_be_watched(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = FakeSession("one", item(CONFIG_MAP, "a", "ns", data={"x": "1"}))
+
+    def watch(*_arguments: Any) -> Any:
+        raise Forbidden("no", "one", status=403)
+
+    monkeypatch.setattr(session, "watch", watch)
+    with pytest.raises(Forbidden):
+        wait(session, TARGET, has("2"), goal="g", timeout=60)
+    assert clock.now == 0
 
 
 def test_whoever_gives_up_ends_the_wait(clock: Clock) -> None:

@@ -32,6 +32,8 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kubesphere
         ("https://[FD00:0::1]", "https://[fd00::1]:443"),
         ("http://tower.example.com.:08080", "http://tower.example.com.:8080"),
         ("http://my_tower:8080", "http://my_tower:8080"),
+        ("http://10.0.0.1:1", "http://10.0.0.1:1"),
+        ("http://10.0.0.1:65535", "http://10.0.0.1:65535"),
     ],
 )
 def test_port_is_always_there(written: str, called: str) -> None:
@@ -60,6 +62,7 @@ def test_port_is_always_there(written: str, called: str) -> None:
         ("http://tower example.com", "a blank"),
         ("http://tower.example.com\n", "a blank"),
         ("http://localhost:8080", "loopback"),
+        ("http://localhost.:8080", "loopback"),
         ("http://127.0.0.1:8080", "loopback"),
         ("http://127.8.9.1", "loopback"),
         ("http://[::1]:8080", "loopback"),
@@ -78,6 +81,9 @@ def test_port_is_always_there(written: str, called: str) -> None:
         ("http://[fe80::1%25eth0]:8080", "interface of one machine"),
         ("http://[10.0.0.1]:8080", "take the brackets away"),
         ("http://10.0.0.256:8080", "no valid IPv4 address"),
+        ("http://10.0.0.1.:8080", "no valid IPv4 address"),
+        ("http://[tower:8080", "[tower is no IPv6 address"),
+        ("http://tower]:8080", "tower] is no IPv6 address"),
         ("http://10.0.0:8080", "no valid IPv4 address"),
         ("http://-tower.example.com", "nor a valid name"),
         ("http://tower..example.com", "nor a valid name"),

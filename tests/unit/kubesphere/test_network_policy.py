@@ -76,6 +76,21 @@ def test_members_are_for_kubesphere(namespace: str, labels: Labels, allowed: boo
     assert admitted(namespace, labels, port) is allowed
 
 
+@pytest.mark.parametrize(
+    ("labels", "meant"),
+    [
+        ({"app": "tower", "app.kubernetes.io/name": "tower", "pod-template-hash": "6d4f"}, True),
+        ({"app": "tower"}, False),
+        ({"app": "ks-apiserver", "tier": "backend"}, False),
+    ],
+)
+def test_it_is_for_the_pods_that_the_members_services_select(labels: Labels, meant: bool) -> None:
+    spec = manifest()["spec"]
+    assert spec["podSelector"].keys() == {"matchLabels"}
+    assert matches(spec["podSelector"], labels) is meant
+    assert spec["policyTypes"] == ["Ingress"]
+
+
 def test_everybody_reaches_the_port_that_agents_call() -> None:
     assert admitted("anywhere", {}, 8080)
     assert admitted(NAMESPACE, {}, 8080)
