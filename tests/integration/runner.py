@@ -15,7 +15,7 @@ import ansible_runner
 from tests.check.command import environment
 from tests.integration.controller import Fleet
 
-PLAYBOOKS = ("site", "import", "renew", "status", "unbind", "upgrade")
+PLAYBOOKS = ("site", "import", "renew", "report", "status", "unbind", "upgrade")
 HOST, MEMBERS = "kubesphere_host", "kubesphere_members"
 
 _SETTINGS = {"suppress_ansible_output": True, "pexpect_timeout": 0.2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,36 @@ def test_status_of_slices_misses_nobody(
     assert [(each["verdict"], each["unplanned"]) for each in found] == [("clean", [])] * 2
     assert [each["others"] for each in found] == [["member-1"], ["member-2"]]
     assert audit.writes() == {}
+
+
+def test_reports_of_slices_are_put_together(tmp_path: Path, upgraded: list[Ended], sliced: Fleet, fleet: Fleet) -> None:
+    """Each tells of its own members; together they tell of everybody, once, and do not contradict each other."""
+    fine(upgraded)
+    jobs = jobs_of(tmp_path, sliced, fleet, 2)
+    for number, job in enumerate(jobs, 1):
+        job.extra["report_dir"] = str(tmp_path / "parts" / str(number))
+    ended = side_by_side(jobs, "site")
+    fine(ended)
+    assert [each.artifacts["kubesphere_result"]["report"] for each in ended] == [
+        job.extra["report_dir"] for job in jobs
+    ]
+    parts = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("parts/*/report.json"))]
+    assert [sorted(each["name"] for each in part["clusters"]) for part in parts] == [
+        ["host", "member-2"],
+        ["host", "member-1"],
+    ]
+    folder = tmp_path / "report"
+    whole = Job(tmp_path / "whole", {}, {"report_dir": str(folder), "report_parts": [str(tmp_path / "parts" / "*")]})
+    fine([whole.run("report")])
+    found = json.loads((folder / "report.json").read_text())
+    assert {each["name"]: each["health"] for each in found["clusters"]} == {
+        "host": "works",
+        "member-1": "works",
+        "member-2": "works",
+    }
+    assert len(found["clusters"]) == 3
+    assert (found["verdict"], found["conflicts"], len(found["runs"])) == ("clean", [], 2)
+    assert (folder / "index.html").stat().st_size > 1000
 
 
 def test_drift_of_the_host_is_told_by_its_slice_alone(
