@@ -8,11 +8,12 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tests import plugin_docs
 from tests.check.command import environment, tool
 from tests.integration.window import Window
 from tests.prepare import MAIN, Environment
@@ -119,6 +120,11 @@ class Run:
         """Results of one of the collection's modules, on one inventory host or on all."""
         name = f"kubesphere.multicluster.{action}"
         return [task.result for task in self.tasks if task.action == name and host in (None, task.host)]
+
+    @property
+    def undocumented(self) -> list[str]:
+        """How what modules have returned differs from what they document."""
+        return list(dict.fromkeys(_undocumented(self.tasks)))
 
     @property
     def table(self) -> list[str]:
@@ -300,6 +306,25 @@ def _unfolded(task: Task) -> list[Task]:
         status = "failed" if result.get("failed") else "ok"
         found.append(Task(status, host, f"kubesphere.multicluster.{result['module']}", task.task, result))
     return found
+
+
+def _undocumented(tasks: Iterable[Task]) -> Iterator[str]:
+    """How what modules have returned differs from their RETURN blocks."""
+    for task in tasks:
+        module = task.action.removeprefix("kubesphere.multicluster.")
+        if module in (task.action, "outcome") or task.status == "skipped":  # outcome: see _unfolded
+            continue
+        returned = plugin_docs.returned_by(module)
+        ignored = {*plugin_docs.OF_ANSIBLE, *plugin_docs.OF_A_ROAD}
+        for result in task.result.get("results") or [task.result]:
+            if result.keys() & {"skipped", "censored"}:
+                continue
+            if result.get("failed"):
+                problems = [f"{name} is not documented" for name in result if name not in {*returned, *ignored}]
+            else:  # without run_once, a fleet returns what its phase does
+                known = {*ignored, *result} if module == "fleet" else ignored
+                problems = list(plugin_docs.result_problems(result, returned, known))
+            yield from (f"{module}: {problem}" for problem in problems)
 
 
 def _processes_with(variable: str, value: str) -> list[int]:

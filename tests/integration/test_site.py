@@ -100,6 +100,12 @@ def test_first_run_installs_and_imports(first: Run, host: Cluster, member: Clust
     assert imported["nodes"] == 1
 
 
+def test_modules_return_what_they_document(foretold: Run, first: Run) -> None:
+    assert len([task for task in first.tasks if task.action.startswith("kubesphere.multicluster.")]) > 5
+    assert foretold.undocumented == []
+    assert first.undocumented == []
+
+
 def test_table_shows_what_stands(first: Run) -> None:
     header, *rows = first.table
     assert header.split() == ["CLUSTER", "ROLE", "CONNECTION", "KUBERNETES", "KUBESPHERE", "NODES", "STATE"]
