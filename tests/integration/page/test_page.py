@@ -291,6 +291,13 @@ def test_prints(show: Show) -> None:
     assert page.run("getComputedStyle(document.querySelector('.scroll')).maxHeight") == "none"
 
 
+def test_fits_on_paper(show: Show) -> None:
+    page = show(large(60), width=1030)  # A4, landscape, less its margins
+    page.call("Emulation.setEmulatedMedia", media="print")
+    page.run("dispatchEvent(new Event('beforeprint'))")
+    assert page.run("document.documentElement.scrollWidth") <= 1030
+
+
 def test_without_scripts_the_page_is_whole(show: Show) -> None:
     page = show(large(30), scripts=False)
     root = page.call("DOM.getDocument", depth=-1)["root"]["nodeId"]
