@@ -144,8 +144,14 @@ def needles(kubeconfigs: dict[str, dict[str, Any]]) -> Needles:
 
 
 @pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the reports."""
+    return tmp_path_factory.mktemp("pictures")
+
+
+@pytest.fixture(scope="module")
 def secret_fleet(
-    fleet: Fleet, kubeconfigs: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+    fleet: Fleet, kubeconfigs: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory, pictures: Path
 ) -> Fleet:
     """The fleet with its secrets given in each way there is: as a path, as a mapping, as a text."""
     path = tmp_path_factory.mktemp("kubeconfigs") / "host"
@@ -153,7 +159,7 @@ def secret_fleet(
     wanted = fleet.with_host(kubesphere_kubeconfig=str(path))
     wanted = wanted.with_member("member-1", kubesphere_kubeconfig=kubeconfigs["member-1"])
     wanted = wanted.with_member("member-2", kubesphere_kubeconfig=yaml.safe_dump(kubeconfigs["member-2"]))
-    return wanted.with_all(kubesphere_jwt_secret=JWT_SECRET)
+    return wanted.with_all(kubesphere_jwt_secret=JWT_SECRET, report_dir=str(pictures))
 
 
 @pytest.fixture(scope="module")
@@ -249,6 +255,20 @@ def test_difference_of_secrets_is_shown_without_them(
     [diff] = [each for each in run.diffs if each["after_header"].endswith("on host")]
     before, after = (diff[side]["spec"]["authentication"]["jwtSecret"] for side in ("before", "after"))
     assert (before, after) == ("*** (before)", "*** (after)")
+
+
+@pytest.mark.usefixtures("first")
+def test_a_picture_of_differing_secrets_shows_none(
+    controller: Controller, secret_fleet: Fleet, environment: dict[str, str], needles: Needles, pictures: Path
+) -> None:
+    wanted = secret_fleet.with_all(kubesphere_jwt_secret=OTHER_SECRET)
+    run = ended(controller.start("status", wanted, "-vvvv", env=environment), needles)
+    assert run.status == 0, run.output
+    texts = {file.name: file.read_text() for file in files_below(pictures)}
+    assert texts.keys() == {"report.json", "report.md", "index.html"}
+    for text in texts.values():
+        assert "authentication.jwtSecret" in text
+        assert needles.found_in(text) == set()
 
 
 def test_refusal_does_not_repeat_the_secret(
