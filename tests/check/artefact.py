@@ -28,7 +28,7 @@ ALLOWED = {
     "SECURITY.md": (),
     "bindep.txt": (),
     "changelogs": (".yaml",),
-    "docs": (".md", ".svg", ".yml"),
+    "docs": (".md", ".rst", ".svg", ".yml"),
     "extensions": (".yml",),
     "meta": (".txt", ".yml"),
     "playbooks": (".yml",),

@@ -268,4 +268,4 @@ if __name__ == "__main__":
         write()
     else:
         failed = [result for result in check() if result.outcome is Outcome.FAILED]
-        sys.exit("\n".join(result.detail for result in failed))
+        sys.exit("\n".join(result.detail for result in failed) or 0)
