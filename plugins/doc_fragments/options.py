@@ -14,7 +14,7 @@ options:
   kubeconfig:
     description:
       - Kubeconfig of the cluster, as a path, as its text, or as a mapping.
-      - Without it and without O(host), E(KUBECONFIG) and then C(~/.kube/config) are used.
+      - If neither this nor O(host) is set, E(KUBECONFIG) and then C(~/.kube/config) are used.
       - Can also be set by E(K8S_AUTH_KUBECONFIG).
     type: raw
   context:
@@ -24,12 +24,12 @@ options:
     type: str
   host:
     description:
-      - URL of the API server. Goes before the kubeconfig's.
+      - URL of the API server. It overrides the kubeconfig's.
       - Can also be set by E(K8S_AUTH_HOST).
     type: str
   api_key:
     description:
-      - Bearer token. Goes before the kubeconfig's credential.
+      - Bearer token. It overrides the kubeconfig's credential.
       - Can also be set by E(K8S_AUTH_API_KEY).
     type: str
   username:
@@ -86,7 +86,7 @@ options:
         description: User and password for the proxy, C(user:password).
         type: str
       proxy_basic_auth:
-        description: User and password for the proxy, C(user:password). Goes before the other.
+        description: User and password for the proxy, C(user:password). It overrides O(proxy_headers.basic_auth).
         type: str
       user_agent:
         description: User agent that the proxy sees.
@@ -206,7 +206,7 @@ options:
       kubeconfig:
         description:
           - Kubeconfig of the cluster, as a path, as its text, or as a mapping.
-          - Without it and without O(host_cluster.host), E(KUBECONFIG) and then C(~/.kube/config) are used.
+          - If neither this nor O(host_cluster.host) is set, E(KUBECONFIG) and then C(~/.kube/config) are used.
         type: raw
       context:
         description:
@@ -214,11 +214,11 @@ options:
         type: str
       host:
         description:
-          - URL of the API server. Goes before the kubeconfig's.
+          - URL of the API server. It overrides the kubeconfig's.
         type: str
       api_key:
         description:
-          - Bearer token. Goes before the kubeconfig's credential.
+          - Bearer token. It overrides the kubeconfig's credential.
         type: str
       username:
         description:
@@ -266,7 +266,9 @@ options:
             description: User and password for the proxy, C(user:password).
             type: str
           proxy_basic_auth:
-            description: User and password for the proxy, C(user:password). Goes before the other.
+            description:
+              - User and password for the proxy, C(user:password). It overrides
+                O(host_cluster.proxy_headers.basic_auth).
             type: str
           user_agent:
             description: User agent that the proxy sees.
@@ -293,8 +295,8 @@ options:
     description:
       - Kubeconfig that KubeSphere is to use for this member, as a path, text or mapping.
       - By default the one by which the task itself reaches the member.
-      - Files that it names are put into it. It must not need a credential plugin, unless O(credential) is another than
-        V(given).
+      - The contents of files that it names are put into it. It must not need a credential plugin, unless O(credential)
+        is another than V(given).
     type: raw
   member_context:
     description: Context of O(member_kubeconfig).
@@ -324,7 +326,7 @@ options:
       - By default the address in force on the host, proxyPublishAddress or that of the load balancer.
     type: str
   registry:
-    description: Private registry (C(host[:port][/path])) that takes the place of that of the agent's image.
+    description: Private registry for the agent's image, C(host[:port][/path]).
     type: str
   pull_secrets:
     description: Names of Secrets in kubesphere-system of the member with which the agent's image is pulled.
@@ -332,12 +334,12 @@ options:
     elements: str
     default: []
   agent:
-    description: What the agent's Deployment is to be like. What is not said stays as it is.
+    description: Settings of the agent's Deployment. Those that are not named stay as they are.
     type: dict
     default: {}
     suboptions:
       image:
-        description: Image. By default what the host's kubesphere-config names as C(multicluster.agentImage).
+        description: Image of the agent. By default the one that the host gives out (C(multicluster.agentImage)).
         type: str
       replicas:
         description: Number of agents; tower spreads the requests over them.
@@ -357,8 +359,8 @@ options:
         default: {}
   agent_manifest_source:
     description:
-      - Where the agent's manifest is made. V(collection) makes it of what the host's objects say; V(ks_apiserver) has
-        the host's ks-apiserver give it out, as the console does. Both mean the same.
+      - Who makes the agent's manifest. V(collection) makes it from the host's objects, V(ks_apiserver) asks the host's
+        ks-apiserver for it, as the console does. The agents are the same.
     type: str
     default: collection
     choices: [collection, ks_apiserver]
@@ -372,7 +374,7 @@ options:
     default: v3.4.1
     choices: [v3.0.0, v3.1.0, v3.1.1, v3.2.0, v3.2.1, v3.3.0, v3.3.1, v3.3.2, v3.4.0, v3.4.1]
   cluster_role:
-    description: What the cluster is in its fleet; becomes C(multicluster.clusterRole).
+    description: Role of the cluster in its fleet; it becomes C(multicluster.clusterRole).
     type: str
     required: true
     choices: [host, member]
@@ -386,7 +388,7 @@ options:
   jwt_secret:
     description:
       - Secret that the whole fleet signs its tokens with, letters and digits.
-      - By default the host's, which is made up when the host is installed for the first time and is kept there.
+      - By default the host's. A host that is installed for the first time gets a random one, which it keeps.
     type: str
   host_cluster_name:
     description:
@@ -397,7 +399,7 @@ options:
     description: Private registry for all images, C(host[:port][/path]).
     type: str
   image_namespace:
-    description: Repository prefix of all images in place of their own; from v3.1.0 on.
+    description: Repository prefix that replaces that of every image; from v3.1.0 on.
     type: str
   pull_secrets:
     description: Names of Secrets in kubesphere-system with which the installer's image is pulled.
@@ -406,9 +408,9 @@ options:
     default: []
   manifest:
     description:
-      - A manifest of yours in place of the collection's, with the installer's objects, the ClusterConfiguration or
-        both.
+      - Your own installation manifest, in place of the release's that the collection has, with the installer's objects,
+        the ClusterConfiguration or both.
       - A file, a URL, or the text.
-      - O(configuration), the role and the secret are laid over its ClusterConfiguration.
+      - O(configuration), O(cluster_role) and O(jwt_secret) are laid over its ClusterConfiguration.
     type: str
 """

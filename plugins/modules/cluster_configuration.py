@@ -13,9 +13,9 @@ version_added: 1.0.0
 author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:
-  - Applies the installer's objects and the ClusterConfiguration of a release, with the user's values laid over them,
-    and waits until KubeSphere stands.
-  - An installed cluster whose ClusterConfiguration means already what is wanted is not touched.
+  - Applies the installer's objects and the ClusterConfiguration of a release, with O(configuration) laid over it, and
+    waits until KubeSphere is installed.
+  - A cluster that stands as wanted is not touched.
   - The ClusterConfiguration is never changed while ks-installer runs; that could make it install everything again.
   - Refuses to turn a host into a member or back, to downgrade, to skip a release that must not be skipped, and to
     upgrade a member before its host.
@@ -29,8 +29,8 @@ options:
   apply:
     description:
       - Whether to apply anything.
-      - If V(false), only waits for the end of an installation that was begun before. So many clusters can be begun
-        first and waited for afterwards.
+      - If V(false), the module only waits for the end of an installation that was begun before. That way many clusters
+        can be begun first, and waited for afterwards.
     type: bool
     default: true
   managed:
@@ -41,7 +41,7 @@ options:
     type: bool
     default: true
   wait:
-    description: Whether to wait until KubeSphere stands.
+    description: Whether to wait until KubeSphere is installed.
     type: bool
     default: true
   wait_timeout:
@@ -92,7 +92,7 @@ cluster_role:
   type: str
   sample: member
 finished:
-  description: Whether the installation stands. In check mode, whether nothing is to be done.
+  description: Whether the installation is finished. In check mode, whether nothing is to be done.
   returned: success
   type: bool
   sample: true

@@ -13,10 +13,10 @@ version_added: 1.0.0
 author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:
-  - Reads what an installation and an import depend on, and returns everything that is wrong as one list.
-  - A cluster that cannot be reached is such a problem, not a failure of the task.
-  - Stores nothing. It asks the API server by a SelfSubjectAccessReview whether everything is allowed, unless KubeSphere
-    stands already.
+  - Reads what an installation and an import depend on, and returns everything that is wrong in one list.
+  - A cluster that cannot be reached is a problem in that list, and no failure of the task.
+  - Nothing is written. Unless KubeSphere is installed already, a SelfSubjectAccessReview asks the API server whether
+    the kubeconfig's user may install it.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes.info_module
   - kubesphere.multicluster.attributes.pair
@@ -38,7 +38,7 @@ options:
     type: str
     default: direct
   reachable:
-    description: Whether the task reaches the cluster's API server; if not, only what is said of it is looked at.
+    description: Whether the task reaches the cluster's API server. If not, only the options are checked.
     type: bool
     default: true
   configuration:

@@ -13,109 +13,110 @@ version_added: 1.0.0
 author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:
+  - The roles of the collection use this module; a playbook of your own seldom needs it.
   - With C(run_once), one task works on all clusters of the batch side by side, each with its own variables. A thousand
-    clusters so cost one process, one connection to the host and one watch of its Clusters in place of a thousand.
-  - What is done with a cluster are O(phases), one after the other. No cluster waits for another, but for the one that
-    goes first, and where clusters are judged together.
-  - The failure of one cluster is kept in RV(clusters) and does not fail the task; the module
-    M(kubesphere.multicluster.outcome) hands each cluster its own result later. A cluster that has failed goes no
-    further on its road, nor is it begun with if O(after) has seen it failing.
-  - Without C(run_once), the task concerns its own inventory host alone, has one phase, fails by itself, and is done by
-    the host's own connection. That is for clusters behind a bastion, and for strategies other than linear.
-  - The keywords C(serial) and C(throttle) bound the clusters that are worked on at the same time, as everywhere.
+    clusters then take one process, one connection to the host and one watch of its Clusters, not a thousand of each.
+  - Each cluster goes through the O(phases), one after the other. Clusters do not wait for each other, with two
+    exceptions, O(phases[].clusters) and O(phases[].judged).
+  - A cluster that fails goes no further, and does not make the task fail. Its failure is kept in RV(clusters), and the
+    module M(kubesphere.multicluster.outcome) hands each cluster its own result later.
+  - Without C(run_once), the task is for its own inventory host alone. It has one phase, fails if that fails, and is
+    done by the connection of that host. That is for clusters behind a bastion, and for strategies other than linear.
+  - The keywords C(serial) and C(throttle) bound how many clusters are worked on at the same time, as everywhere.
 options:
   phases:
-    description: The road.
+    description: What is done with each cluster, in this order.
     type: list
     elements: dict
     required: true
     suboptions:
       phase:
-        description: What the result calls it.
+        description: Name of the phase in the results.
         type: str
         required: true
       module:
-        description: The module, without the collection's name.
+        description: The module that the phase runs, without the name of the collection.
         type: str
         required: true
         choices: [cluster_configuration, cluster_info, member, proxy_address]
       arguments:
         description:
-          - Names of variables that hold the module's arguments, as mappings; a later one goes before.
-          - Names, not values, for each cluster has its own.
+          - Names of variables that hold the module's arguments as mappings. If several hold the same argument, the last
+            one wins.
+          - They are names, not values, because each cluster has values of its own.
         type: list
         elements: str
         required: true
       applies:
         description:
-          - Name of the variable that says whether the phase is for a cluster.
-          - By default it is for all.
+          - Name of a variable that says whether the phase is for a cluster.
+          - By default it is for every cluster.
         type: str
       register:
         description:
-          - Variable in which later phases, and those who come after the task, find what this one has returned, in the
-            shape of a task with one phase.
-          - The one that the task itself registers, where it has no other phase.
+          - Name of the variable that gets the results of the phase, for later phases and later tasks.
+          - If the task has one phase only, this is the variable that the task itself registers.
         type: str
         required: true
       clusters:
         description:
-          - V(first) is the one that goes first, V(others) are all but it.
-          - The others begin such a phase when the first one has come past it, and not at all if that has failed. If it
-            is not among the clusters of the play, nobody waits for it.
+          - For which clusters the phase is. V(first) is the cluster that O(first) names, V(others) are all but that.
+          - The others begin such a phase when the first one has finished it, and not at all if the first one has
+            failed. If the first one is not in the play, nobody waits for it.
         type: str
         choices: [all, first, others]
         default: all
       waits:
-        description: Nothing is done but to wait, so any number of clusters may do so at the same time.
+        description: Whether the phase only waits, so that it does not count for O(in_flight).
         type: bool
         default: false
       judged:
         description:
-          - The clusters are seen side by side when they have come to the end of the phase, which is one of the module
-            M(kubesphere.multicluster.cluster_info). What is wrong with one of them is its failure; what is wrong with
-            the first is everybody's.
-          - Once most of them have come, a cluster that takes three times as long, and half a second at least, is not
-            waited for. It is judged when it comes; of two entries that are the same cluster, it is the one that is
-            refused then. All are waited for if O(strict) is set, if the first is to be upgraded, and if the road ends
-            there.
+          - Whether the clusters are compared with each other at the end of the phase, which has to be one of the module
+            M(kubesphere.multicluster.cluster_info). A cluster with problems fails. If the first one has problems, all
+            fail.
+          - A cluster that takes three times as long as most, and half a second at least, does not hold up the others.
+            It is judged when it comes. If it turns out to be a cluster that another entry names too, it is the one that
+            fails.
+          - All clusters are waited for if O(strict) is set, if the first one is to be upgraded, or if this is the last
+            phase.
         type: bool
         default: false
   first:
-    description: Inventory name of the cluster that goes first, the fleet's host.
+    description: Inventory name of the cluster that goes first; the host of the fleet.
     type: str
   independent:
-    description: Nobody waits for the first cluster, for example because nothing is written.
+    description: Whether the others do not wait for the first cluster, for example because nothing is written.
     type: bool
     default: false
   strict:
-    description: What is wrong with any cluster, where they are judged, is everybody's failure.
+    description: Whether all clusters fail if any of them has problems, where they are judged.
     type: bool
     default: false
   after:
     description:
       - Names of variables that earlier tasks of this module have registered. Clusters that failed there are left out.
-      - One that does not exist counts for nothing.
+      - A variable that does not exist is ignored.
     type: list
     elements: str
     default: []
   continues:
-    description: Name of a variable that an earlier task has registered; its clusters are in the result as well.
+    description: Name of a variable that an earlier task has registered. Its clusters are added to the result.
     type: str
   variables:
     description:
-      - Specification of the variables of a cluster, as in C(meta/argument_specs.yml). A cluster whose variables do not
-        fit fails before anything is done.
+      - Argument spec for the variables of a cluster, as in C(meta/argument_specs.yml) of a role. A cluster whose
+        variables do not fit fails before anything is done.
     type: dict
     default: {}
   in_flight:
     description:
-      - Number of clusters that are worked on at the same time; V(0) is without a bound.
-      - Those in phases that only wait do not count, nor do those that the judgement does not wait for.
+      - How many clusters are worked on at the same time; V(0) means all.
+      - Clusters in a phase that only waits do not count.
     type: int
     default: 0
   writes_per_second:
-    description: Number of writes a second that the fleet's host gets at most; V(0) is without a bound.
+    description: How many writes per second the host's API server gets at most; V(0) means no bound.
     type: float
     default: 0
 extends_documentation_fragment:
@@ -160,15 +161,15 @@ EXAMPLES = r"""
 RETURN = r"""
 clusters:
   description:
-    - What happened to each cluster by its inventory name, in the last phase that it came to. What the module returns is
-      in it, C(phase), C(module) and C(seconds), and C(failed) with C(msg) where it failed.
-    - Clusters that were not meant, or had failed before, are not in it.
+    - What happened to each cluster, by its inventory name, in the last phase that it came to. It has what the module of
+      that phase returns, C(phase), C(module) and C(seconds), and C(failed) with C(msg) if it failed.
+    - Clusters that no phase was for, or that had failed before, are not in it.
   returned: always
   type: dict
   sample:
     member-1: {changed: true, name: member-1, verified: true, phase: import, module: member, seconds: 2.1}
 registers:
-  description: The same for each phase, by the variables that the phases name.
+  description: The same for each phase, by the name of its variable.
   returned: where there are several phases
   type: dict
   sample:
@@ -179,7 +180,7 @@ ended:
   type: float
   sample: 1763866800.123
 changed_clusters:
-  description: Inventory names of the clusters with which something changed.
+  description: Inventory names of the clusters in which something changed.
   returned: always
   type: list
   elements: str

@@ -13,9 +13,9 @@ version_added: 1.0.0
 author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:
-  - Renders the installer's objects and the ClusterConfiguration of one cluster as for a first installation, and writes
-    them to C(1-kubesphere-installer.yaml) and C(2-cluster-configuration.yaml) in a folder of the cluster's name.
-  - No cluster is touched. The files have mode 0600, for they may hold the jwtSecret.
+  - Writes the installer's objects and the ClusterConfiguration of one cluster, as a first installation would apply
+    them, to C(1-kubesphere-installer.yaml) and C(2-cluster-configuration.yaml) in a folder of the cluster's name.
+  - No cluster is touched. The files have mode 0600, because they may hold the jwtSecret.
   - Apply the first file, then the second. One call of kubectl for both fails, since the second needs the definition
     that the first makes.
 extends_documentation_fragment:

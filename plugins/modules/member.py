@@ -14,18 +14,20 @@ author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:
   - Creates the member's Cluster object on the host, waits until it is Federated and Ready, and then uses the member
-    through the host, for a Cluster that is Ready may still refuse the host's users.
-  - Before anything is written the member is checked as the console would, and for what the console leaves out, its role
-    and jwtSecret, whether it is imported already under another name or by another host, or is the host itself.
-  - A member of the agent connection runs an agent that calls the host's tower. The module waits until tower has
-    initialised the Cluster, has ports drawn anew that another member has as well, brings the agent up on the member,
-    and sees that the member at the other end of the tunnel is the one that was meant.
-  - An imported member is brought to what is wanted in place. What KubeSphere's controllers own is never written.
-  - With O(state=absent) it undoes all of that. Namespaces of the host's workspaces are released first and keep what is
-    in them; then the Cluster is deleted, its finalizer honoured; then whatever is left of the import on either side
-    goes. A run that was killed is taken up by the next one.
-  - Another kubeconfig is tried before KubeSphere gets it, and must lead to the same cluster. If the member cannot be
-    used through the host with it, the former one is put back; otherwise a former one that was made is revoked.
+    through the host, because a Cluster that is Ready may still refuse the host's users.
+  - Before anything is written, the member is checked as the console would check it, and for what the console leaves
+    out; its role and jwtSecret, and whether it is the host itself or is imported already, under another name or by
+    another host.
+  - With an agent connection, an agent in the member calls the host's tower. The module waits until tower has
+    initialised the Cluster, sees that its ports are not those of another member, starts the agent on the member, and
+    checks that the cluster at the other end of the tunnel is the right one.
+  - A member that is imported already is changed in place. What KubeSphere's controllers own is never written.
+  - With O(state=absent) it undoes all of that. Namespaces that belong to the host's workspaces are released first, and
+    keep what is in them; then the Cluster is deleted, and its finalizer waited for; then whatever else the import has
+    left on either side is removed. If a run was killed, the next one goes on where it stopped.
+  - A changed kubeconfig is tried before KubeSphere gets it, and must lead to the same cluster. If the member cannot be
+    used through the host with it, the former one is put back. If it can, a former credential that was made here is
+    revoked.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
   - kubesphere.multicluster.attributes.pair
@@ -41,22 +43,22 @@ options:
   state:
     description:
       - Whether the member is to be imported, or to be unbound.
-      - The host itself is refused; so is a cluster that is another one than the Cluster's, and one that says that it is
-        imported under this name although the host has no such Cluster, unless O(force) is set.
+      - V(absent) is refused for the host itself. It is also refused, unless O(force) is set, if the cluster is another
+        one than was imported, and if it says that it is imported under this name although the host has no such Cluster.
     type: str
     default: present
     choices: [present, absent]
   force:
     description:
-      - With O(state=absent), clean at least the host, whether or not the member is reached and the right one.
-      - Where KubeSphere does not remove the Cluster's finalizer within some seconds, as from release 3.4 on with a
-        member that it does not reach, it is taken away. The webhook that forbids that is suspended meanwhile.
+      - With O(state=absent), clean the host even if the member is not reached, or is another cluster.
+      - If KubeSphere does not remove the Cluster's finalizer within some seconds, it is removed here. That is so from
+        release 3.4 on with a member that KubeSphere does not reach. The webhook that forbids it is suspended meanwhile.
     type: bool
     default: false
   connection:
     description:
-      - How the host reaches the member. V(direct) uses the member's kubeconfig; V(agent) has an agent in the member
-        call the host.
+      - How the host reaches the member. With V(direct) the host calls the member's API server, by a kubeconfig; with
+        V(agent) an agent in the member calls the host.
       - V(auto) looks when the member is imported. It is V(direct) if the host reaches the member's API server, V(agent)
         if only the member reaches the host's tower; later the connection that stands is kept.
     type: str
@@ -64,7 +66,8 @@ options:
     choices: [direct, agent, auto]
   switch_connection:
     description:
-      - Whether a member that is imported by the other connection is switched to O(connection). It is refused otherwise.
+      - Whether a member that was imported by the other connection is switched to O(connection). Otherwise it is
+        refused.
     type: bool
     default: false
   reachable:
@@ -82,26 +85,26 @@ options:
   kubesphere_api_endpoint:
     description:
       - URL of the member's ks-apiserver.
-      - Best left out. KubeSphere then goes through the member's API server.
+      - Best not set. KubeSphere then goes through the member's API server.
     type: str
   credential_days:
     description:
-      - Days for which a credential that is made shall hold. The member's API server may cut that short, which is warned
-        of.
+      - Days for which a credential that is made is to be valid. If the member's API server grants less, a warning says
+        so.
     type: int
     default: 365
   renew_before_days:
     description:
-      - Days before its end at which a credential that was made is renewed; of one that holds for less than twice as
-        long, half of its time. Of one that was given it is warned then.
+      - How many days before its end a credential that was made is renewed. One that is valid for less than twice as
+        long is renewed when half of its time is over. Of one that was given, a warning tells that it ends.
     type: int
     default: 30
   renew:
-    description: Whether a credential that was made is renewed in any case.
+    description: Whether a credential that was made is renewed now, due or not.
     type: bool
     default: false
   only_imported:
-    description: Whether a member that the host does not know is refused, in place of being imported.
+    description: Whether a member that is not imported yet is refused.
     type: bool
     default: false
   alias:
@@ -137,8 +140,8 @@ options:
   wait:
     description:
       - Whether to wait until the member is Ready and can be used through the host.
-      - Without it a later run finishes what is left. For an agent it is waited in any case until tower has initialised
-        the Cluster, at most a minute.
+      - If V(false), a later run finishes what is left. With an agent connection the module waits until tower has
+        initialised the Cluster in any case, for a minute at most.
     type: bool
     default: true
   wait_timeout:
@@ -265,7 +268,7 @@ known:
   type: bool
   sample: true
 member_cleaned:
-  description: Whether the member was looked at, and what its import had left there taken away.
+  description: Whether what the import had left on the member was removed.
   returned: with O(state=absent)
   type: bool
   sample: true
@@ -276,7 +279,7 @@ remaining:
   elements: str
   sample: []
 commands:
-  description: How that is removed on the member, in order, for a shell with kubectl.
+  description: Commands that remove it on the member, in order, for a shell with kubectl.
   returned: with O(state=absent)
   type: list
   elements: str

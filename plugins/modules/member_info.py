@@ -14,9 +14,9 @@ author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:
   - Lists the Cluster objects of a host, the host's own included, without their secrets.
-  - A Cluster that is Ready may be gone for long, since KubeSphere cannot write its condition then. So each member is
-    also used through the host.
-  - With O(details) it says everything that can be known of the fleet from its host.
+  - A Cluster may say Ready although the member is gone, because KubeSphere cannot update its conditions then. So each
+    member is also used through the host.
+  - With O(details) the module returns everything that can be known of the fleet from its host.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes.info_module
   - kubesphere.multicluster.attributes.pair
@@ -40,21 +40,21 @@ options:
     default: true
   used:
     description:
-      - Members that have been used through the host just now, and the number of nodes that was seen. They are not used
-        again, but have to be Ready all the same.
+      - Members that have just been used through the host, with the number of nodes that was seen. They are not used
+        again, but must be Ready all the same.
     type: dict
     default: {}
   details:
     description:
-      - Whether to look closely. Each member is read through the host then, with the host's credential alone, and its
-        kubeconfig is looked at; O(use) has no meaning.
-      - That takes three or four more requests for each member.
+      - Whether to look closely. Each member is then read through the host, with the host's credential alone, and its
+        kubeconfig is looked at. O(use) is ignored.
+      - It takes three or four more requests for each member.
     type: bool
     default: false
   renew_before_days:
     description:
-      - Days before its end that a member's credential is a problem; with O(details).
-      - Of one that holds for less than twice as long, half of its time counts.
+      - How many days before its end a member's credential is reported as a problem; with O(details).
+      - One that is valid for less than twice as long is reported when half of its time is over.
     type: int
     default: 30
 seealso:
@@ -98,7 +98,7 @@ members:
       returned: always
       sample: member-1
     known:
-      description: Whether the host knows it; nothing else is returned if not, but the problem.
+      description: Whether the host knows it. If not, nothing but its name and RV(members[].problem) is returned.
       type: bool
       returned: always
       sample: true

@@ -30,7 +30,7 @@ attributes:
     details: The file says when the run ended.
 options:
   path:
-    description: The file; its name ends in C(.prom), for the collector reads no others.
+    description: The file. Its name must end in C(.prom), because the collector reads no others.
     type: path
     required: true
   durations:

@@ -13,14 +13,14 @@ version_added: 1.0.0
 author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:
-  - Gives the inventory host that the task is for its own part of what the module M(kubesphere.multicluster.fleet) did,
-    with its change, its diff or its failure. So the play's recap, its exit status and its retry file are what they are
-    with a task for each cluster.
+  - Gives each inventory host its own part of what the module M(kubesphere.multicluster.fleet) did for all, with its
+    change, its diff or its failure. So the recap of the play, its exit status and its retry file are as if there had
+    been a task for each cluster.
 options:
   of:
     description:
       - Names of variables that tasks of the module M(kubesphere.multicluster.fleet) have registered, in their order.
-      - One that does not exist counts for nothing.
+      - A variable that does not exist is ignored.
     type: list
     elements: str
     required: true

@@ -13,13 +13,14 @@ version_added: 1.0.0
 author:
   - kubesphere.multicluster contributors (@kubesphere)
 description:
-  - Agents in the members call the host's Service C(kubesphere-system/tower). This module says at which address, or sets
-    it, and sees that ks-apiserver has it.
-  - An address that a load balancer gives to the Service is in force by itself. While it is pending, it is waited for.
+  - Agents in the members call the host's Service C(kubesphere-system/tower). This module finds the address at which
+    they do, or sets it, and sees that ks-apiserver gives it out.
+  - An address that a load balancer gives to the Service is in force by itself. While it is pending, the module waits
+    for it.
   - Any other address is set as C(spec.multicluster.proxyPublishAddress) of the ClusterConfiguration, from where
     ks-installer carries it into kubesphere-config at each of its runs. The ClusterConfiguration is not changed while
     ks-installer runs.
-  - ks-apiserver is restarted only if what it has loaded is another address.
+  - ks-apiserver is restarted only if it would give out another address.
   - An address that no agent could call is refused, with the reason.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
@@ -30,7 +31,7 @@ options:
     description:
       - The address, C(http://<host>[:<port>]) or C(https://<host>[:<port>]), with an IP address or a name for the host
         and an IPv6 address in brackets.
-      - It is set with its port, which the agent does not always add by itself.
+      - It is always set with a port, because the agent does not always add one by itself.
     type: str
   source:
     description:
@@ -44,29 +45,30 @@ options:
     choices: [auto, ingress, node_port, external_ip]
     default: auto
   node_port:
-    description: Node port that the Service is to have. ks-installer may apply its own again when it upgrades.
+    description: Fixed node port for the Service. An upgrade by ks-installer may replace it.
     type: int
   store:
     description:
-      - Where the address is set.
-      - V(config_map) edits kubesphere-config itself, one value in its text. The next run of ks-installer undoes that,
-        so it is for clusters on which none runs any more.
+      - Where the address is written.
+      - V(config_map) edits one value in the text of kubesphere-config. The next run of ks-installer undoes that, so it
+        is only for clusters without a ks-installer.
     type: str
     choices: [cluster_configuration, config_map]
     default: cluster_configuration
   required:
     description:
-      - Whether it is an error that there is no address, because a load balancer does not give one.
-      - If V(false), that is a warning, and a Service that is older than O(wait_timeout) is not waited for.
+      - Whether it is an error if a load balancer does not give an address.
+      - If V(false), it is a warning, and a Service that is older than O(wait_timeout) is not waited for.
     type: bool
     default: true
   network_policy:
     description:
-      - Whether the NetworkPolicy C(kubesphere-system/kubesphere-multicluster-tower) stands. It lets everybody reach the
-        port that agents call, and nobody but KubeSphere's own pods the ports that lead to the members, at which tower
-        asks for no credentials.
-      - V(false) removes it. Without this option it is left alone, as any other NetworkPolicy always is.
-      - It takes a network plugin that enforces policies; Kubernetes does not tell whether there is one.
+      - Whether the NetworkPolicy C(kubesphere-system/kubesphere-multicluster-tower) is to exist. It lets everybody
+        reach the port that agents call, but only KubeSphere's own pods the ports that lead to the members, at which
+        tower asks for no credentials.
+      - V(false) removes it. If this option is not set, it is left alone. Other NetworkPolicies are never touched.
+      - It has an effect only with a network plugin that enforces policies. Kubernetes does not tell whether there is
+        one.
     type: bool
   managed:
     description:
@@ -146,8 +148,8 @@ restarted:
   sample: false
 reached:
   description:
-    - Whether tower was reached at the address from where the play runs. Members may reach it all the same, or not.
-    - None if it was not tried, because check mode has foretold a change.
+    - Whether tower was reached at the address from where the play runs. For members that may be different.
+    - None if it was not tried because the address would change, in check mode.
   returned: success
   type: bool
   sample: true
