@@ -9,7 +9,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare tools clusters demo demo-clean test lint sanity unit matrix coverage mutation integration molecule bench torture build changelog
+.PHONY: help prepare tools clusters demo demo-clean test lint sanity unit matrix coverage mutation docs integration molecule bench torture build changelog
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z][a-z -]*\):.*## \(.*\)/make \1\n        \2/p' $(MAKEFILE_LIST)
@@ -40,11 +40,15 @@ demo: clusters ## One host and three members as real clusters, installed and imp
 demo-clean: tools ## Take the demo's clusters down
 	@$(RUN)/python -m tests.sandbox down
 
-test: prepare ## Everything: lint, sanity, unit, matrix, integration, a sample of torture, molecule, build
+test: prepare ## Everything: lint, sanity, unit, matrix, docs, integration, a sample of torture, molecule, build
 	@$(RUN)/python -m tests.check
 
 lint sanity unit build: tools ## One stage of make test
 	@$(RUN)/python -m tests.check $@
+
+docs: tools ## Build the documentation as HTML: build/docs/html/index.html
+	@$(PYTHON) -m tests.prepare docs
+	@$(RUN)/python -m tests.check docs
 
 integration molecule: prepare ## One stage of make test
 	@$(RUN)/python -m tests.check $@

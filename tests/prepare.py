@@ -109,6 +109,10 @@ def bastion_python(version: str) -> Environment | None:
     return None
 
 
+DOCS = Environment("docs", ("tests/requirements-docs.txt",))
+"""What builds the documentation; apart, for its packages have opinions on those of the others."""
+
+
 def prepare_environment(environment: Environment) -> None:
     """Make a virtual environment unless it is there.
 
@@ -208,6 +212,7 @@ PARTS: dict[str, Callable[[], object]] = {
     "venv": lambda: prepare_environment(MAIN),
     "matrix": prepare_matrix,
     "release": lambda: prepare_environment(RELEASE),
+    "docs": lambda: prepare_environment(DOCS),
     "binaries": binaries.prepare,
     "collections": lambda: peers.fetch(MAIN.python),
     "browser": prepare_browser,

@@ -51,6 +51,11 @@ def unit() -> list[Result]:
     return run_pytest("unit", ["tests/unit"], MAIN, timeout=900)
 
 
+def docs() -> list[Result]:
+    """The documentation, built without a warning."""
+    return [run("build", [MAIN.python, "-m", "tests.docsite"], timeout=300)]
+
+
 def integration() -> list[Result]:
     """The tests against real API servers."""
     # KubeSphere's own programs, where they are given, take longer than their stand-ins.
@@ -84,6 +89,6 @@ def _molecule(command: str, scenario: str) -> list[str | Path]:
 
 
 STAGES: dict[str, Callable[[], list[Result]]] = {
-    stage.__name__: stage for stage in (lint, sanity, unit, matrix, integration, torture, molecule, build)
+    stage.__name__: stage for stage in (lint, sanity, unit, matrix, docs, integration, torture, molecule, build)
 }
 """All stages by name. A new one is a function that returns results, added here, and its target in the Makefile."""
