@@ -120,12 +120,12 @@ def _default_problems(root: Path) -> Iterator[str]:
 
 def _variable_problems(root: Path) -> Iterator[str]:
     documented = set(_options(VARIABLES, root))
-    known = documented | set(_derived(root)) | GROUPS
+    known = documented | set(derived_variables(root)) | GROUPS
     read = {role: _read_in_tasks(role, root) for role in role_names(root)}
     for role, names in read.items():
         for name in sorted(names - known):
             yield f"{name} is read in roles/{role}/tasks and is not in roles/{VARIABLES}/meta/argument_specs.yml"
-    for name in sorted(_names(_derived(root)) - known):
+    for name in sorted(_names(derived_variables(root)) - known):
         yield f"{name} is read in roles/{VARIABLES}/vars and is not in roles/{VARIABLES}/meta/argument_specs.yml"
     for name in sorted(documented - set().union(*(_resolved(names, root) for names in read.values()))):
         yield f"{name} is in roles/{VARIABLES}/meta/argument_specs.yml and no role reads it"
@@ -155,7 +155,7 @@ def _imported(tasks: Any) -> set[str]:
 
 def _resolved(names: set[str], root: Path) -> set[str]:
     """The variables that names stand for: what roles/kubesphere/vars derives is replaced by what it derives it from."""
-    derived, found, pending = _derived(root), set[str](), list(names)
+    derived, found, pending = derived_variables(root), set[str](), list(names)
     while pending:
         name = pending.pop()
         if name not in found:
@@ -254,7 +254,8 @@ def _defaults(role: str, root: Path) -> dict[str, Any]:
     return dict(_load(root / "roles" / role / "defaults" / "main.yml") or {})
 
 
-def _derived(root: Path) -> dict[str, Any]:
+def derived_variables(root: Path) -> dict[str, Any]:
+    """Variables that the role of variables makes of the others, by name."""
     files = sorted((root / "roles" / VARIABLES / "vars" / "main").glob("*.yml"))
     return {name: value for file in files for name, value in (_load(file) or {}).items()}
 
