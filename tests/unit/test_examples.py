@@ -88,7 +88,8 @@ def known() -> set[str]:
 @cache
 def beginnings() -> tuple[str, ...]:
     """What names begin with that are the user's, of Prometheus, and of plugins."""
-    return ("kubesphere_configuration_", "kubesphere_multicluster_", *_PREFIX.findall(plugins()))
+    groups = ("kubesphere_region_", "kubesphere_group_", "kubesphere_provider_", *_PREFIX.findall(plugins()))
+    return ("kubesphere_configuration_", "kubesphere_multicluster_", *groups)
 
 
 def is_known(name: str) -> bool:
