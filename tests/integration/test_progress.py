@@ -208,7 +208,7 @@ def test_a_defect_of_it_ends_no_run(tmp_path: Path, venv: Environment) -> None:
 def test_the_slowest_are_named_at_the_end(tmp_path: Path) -> None:
     other = [told("begun", "berlin"), told("ended", "berlin")]
     run = Controller(tmp_path).playbook(telling(tmp_path, BEGUN, *other, {"sleep": 11}, ENDED), LOCAL, env=ENABLED)
-    *_, title, first, second = run.output.strip().splitlines()
+    *_before, title, first, second = run.output.strip().splitlines()
     assert title == "Of 2 clusters these took longest:"
     assert first == "  hamburg  11 s  wait 11 s"
     assert second.startswith("  berlin    0 s")

@@ -97,7 +97,7 @@ class Window:
         """Whether there may be more to be seen."""
         if self._status is not None:
             return False
-        ready, _, _ = select.select([self._terminal], [], [], max(0.0, deadline - time.monotonic()))
+        ready, _writable, _failed = select.select([self._terminal], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)

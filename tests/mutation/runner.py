@@ -104,7 +104,7 @@ class Runner:
         self._say(f"{len(self._items)} tests as they are, to learn what they reach")
         file = self._folder / "baseline"
         pid = self._fork(lambda: self._measure(file))
-        _, status = os.waitpid(pid, 0)
+        _ended, status = os.waitpid(pid, 0)
         if os.waitstatus_to_exitcode(status) != _PASSED:
             raise pytest.UsageError("the tests cannot be measured")
         return pickle.loads(file.read_bytes())  # type: ignore[no-any-return]

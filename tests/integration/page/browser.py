@@ -145,7 +145,7 @@ class Pipe:
             more = self._reading.read(1 << 16)
             assert more, "the browser has ended"
             self._left += more
-        message, _, self._left = self._left.partition(b"\0")
+        message, _end, self._left = self._left.partition(b"\0")
         return dict(json.loads(message))
 
 

@@ -8,6 +8,7 @@ import json
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -16,7 +17,9 @@ from tests.check.artefact import foreign
 from tests.check.repack import repack
 from tests.check.results import Outcome, Result
 
-CONTENT = {"plugins/modules/b.py": b"b", "plugins/modules/a.py": b"a", "README.md": b"read me"}
+CONTENT: Mapping[str, bytes] = MappingProxyType(
+    {"plugins/modules/b.py": b"b", "plugins/modules/a.py": b"a", "README.md": b"read me"}
+)
 
 
 def archive(file: Path, names: list[str], moment: int, content: Mapping[str, bytes] = CONTENT) -> Path:

@@ -43,7 +43,7 @@ def test_a_worker_ends_with_its_run() -> None:
         os.kill(worker, 0)  # it lives as long as its run
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        readable, _, _ = select.select([process.stdout], [], [], 5)
+        readable, _writable, _failed = select.select([process.stdout], [], [], 5)
         assert readable
         assert process.stdout.read() == ""  # its end of the pipe is closed: it is gone
     finally:
