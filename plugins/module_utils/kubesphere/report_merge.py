@@ -29,6 +29,7 @@ def merged(parts: Sequence[Data], written: str) -> Data:
     """
     ordered = sorted(parts, key=lambda part: str(part["written"]))
     newest = ordered[-1]
+    whole = next((part for part in reversed(ordered) if _compares_host(part)), newest)
     names = dict.fromkeys(each["name"] for part in reversed(ordered) for each in part["clusters"])
     looks = {name: _looks(name, ordered) for name in names}
     conflicts = [*_hosts(ordered), *(text for name in names for text in _conflicts(name, looks[name]))]
@@ -37,12 +38,16 @@ def merged(parts: Sequence[Data], written: str) -> Data:
             "host": newest["host"],
             "looked_at": max((str(part["looked_at"] or "") for part in ordered), default="") or None,
             "clusters": [_one([each for each, _part in looks[name]]) for name in names],
-            **{part: newest[part] for part in ("problems", "drift")},
+            **{part: whole[part] for part in ("problems", "drift")},  # of no member, so told by who has the host
             "conflicts": list(dict.fromkeys([*(text for part in ordered for text in part["conflicts"]), *conflicts])),
             "runs": [run for part in ordered for run in part["runs"]],
         },
         written,
     )
+
+
+def _compares_host(part: Data) -> bool:
+    return any(each["role"] == "host" and each["compared"] for each in part["clusters"])
 
 
 Looks = list[tuple[Data, Data]]

@@ -80,6 +80,14 @@ def test_the_newest_comparison_wins() -> None:
     assert found["verdict"] == "error"
 
 
+def test_what_is_of_no_member_is_told_by_the_slice_that_has_the_host() -> None:
+    with_host = part("with-host", seen("a"), at=FIRST, plans={"host": drift.planned([])})
+    with_host["drift"] = ["gone: leftovers of it are there"]
+    without = part("without", seen("b"), at=SECOND)
+    assert merged([with_host, without], LAST)["drift"] == ["gone: leftovers of it are there"]
+    assert merged([without], LAST)["drift"] == []
+
+
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
