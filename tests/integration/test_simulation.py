@@ -134,7 +134,13 @@ def test_the_collection_asks_the_same_of_both_and_is_answered_the_same(road: Roa
 @pytest.mark.stand_in("controller-manager")
 def test_controllers_ask_the_same_of_both_and_are_answered_the_same(road: Road) -> None:
     """Each path with each status at both; how often depends on how soon a token is there."""
-    assert set(road.of_controllers[SIMULATED]) == set(road.of_controllers[REAL])
+    # Whether the ServiceAccount gets its token between a controller's look and its update, so that this conflicts, is
+    # chance, with either.
+    found = {
+        name: {(verb, path, 200 if (verb, status) == ("update", 409) else status) for verb, path, status in asked}
+        for name, asked in road.of_controllers.items()
+    }
+    assert found[SIMULATED] == found[REAL]
     assert ("create", f"{FEDERATION}/serviceaccounts", 201) in road.of_controllers[SIMULATED]
 
 
