@@ -22,7 +22,7 @@ def dangling(document: Path) -> Iterator[str]:
             if malformed(link):
                 yield link
             continue
-        path, _, anchor = link.partition("#")
+        path, _hash, anchor = link.partition("#")
         target = document.parent / path if path else document
         if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
             yield link

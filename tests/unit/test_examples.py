@@ -266,7 +266,7 @@ def without_others(value: Any) -> Any:
 
 def test_playbooks_and_tasks_are_right(tmp_path: Path) -> None:
     found = playbooks()
-    assert {"README.md", "docs/plan.md", "plugins/modules/member.py"} & {each.split(":")[0] for each, _ in found}
+    assert {"README.md", "docs/plan.md", "plugins/modules/member.py"} & {each.split(":")[0] for each, _text in found}
     files = []
     for number, (origin, plays) in enumerate(found):
         file = tmp_path / f"{number}_{re.sub(r'[^a-zA-Z]+', '_', origin)}.yml"
@@ -329,7 +329,7 @@ def commands() -> list[tuple[str, str]]:
 
 def test_consoles_show_commands() -> None:
     consoles = {str(block) for block in all_blocks() if block.language == "console"}
-    assert consoles == {origin for origin, _ in commands()}
+    assert consoles == {origin for origin, _command in commands()}
 
 
 @pytest.mark.parametrize(("origin", "command"), commands(), ids=lambda each: str(each)[:60])
