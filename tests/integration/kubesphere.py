@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -35,7 +36,8 @@ _OWN_CLASSES = ("local",)
 # What a cluster writes by itself all the time, whoever does anything or not: who is alive, and what the controllers of
 # Kubernetes and KubeSphere note down at their resyncs.
 _BACKGROUND = {"leases", "nodes/status", "events"}
-_CLUSTER_CONTROLLERS = ("standin-ks-controller-manager", "controller-manager/")
+# At a member the stand-in calls itself standin, and nothing else does.
+_CLUSTER_CONTROLLERS = re.compile(r"standin$|standin-ks-controller-manager|controller-manager/")
 _RESYNCED = {"clusters", "kubefedclusters", "secrets", "clusterroles", "clusterrolebindings"}
 
 
@@ -104,7 +106,7 @@ def _written(event: dict[str, Any]) -> list[tuple[str, str]]:
 def _resync(event: dict[str, Any]) -> bool:
     """Whether KubeSphere's cluster controller, the stand-in or the real one, finds a Cluster as it was."""
     client = str(event.get("userAgent", ""))
-    return client.startswith(_CLUSTER_CONTROLLERS) and event["objectRef"]["resource"] in _RESYNCED
+    return bool(_CLUSTER_CONTROLLERS.match(client)) and event["objectRef"]["resource"] in _RESYNCED
 
 
 def steer(cluster: Cluster, **knobs: dict[str, Any]) -> None:
