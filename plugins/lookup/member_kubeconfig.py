@@ -82,6 +82,8 @@ class LookupModule(LookupBase):  # type: ignore[misc]
     def run(self, terms: Sequence[Any], variables: Any = None, **kwargs: Any) -> list[dict[str, Any]]:
         """Read the kubeconfigs."""
         self.set_options(var_options=variables, direct=kwargs)
-        host = {} if kwargs.keys() & {"kubeconfig", "context", "host"} else of_inventory(variables or {})
-        options = {**asked(self), **host} if "kubeconfig" not in host and "context" not in host else host
+        options = asked(self)
+        if not kwargs.keys() & {"kubeconfig", "context", "host"}:
+            host = of_inventory(variables or {})
+            options = host if host.keys() & {"kubeconfig", "context"} else {**options, **host}
         return [found_out(MEMBER_KUBECONFIG, {**options, "name": str(name)}) for name in terms]
