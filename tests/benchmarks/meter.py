@@ -21,6 +21,8 @@ from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
 _SAMPLING_PERIOD = 0.1
+_SAMPLING_SHARE = 0.02
+"""Part of a core that sampling may take: while the kernel counts a large process' pages, that cannot fork."""
 _GRACE = 5.0
 """Seconds that what the command left running may go on."""
 
@@ -36,6 +38,7 @@ class Usage:
         largest: peak resident memory of the largest process, bytes.
         together: peak memory of all processes together (proportional set size), bytes; 0 if it ended too soon.
         processes: number of processes that were reaped here: the command, and those it orphaned.
+        busy: processor time that the whole machine spent meanwhile, the command's included, seconds.
     """
 
     status: int
@@ -44,6 +47,7 @@ class Usage:
     largest: int
     together: int
     processes: int
+    busy: float
 
 
 def measure(
@@ -87,7 +91,7 @@ def measure(
 def _run(command: list[str]) -> Usage:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     sampler = _Sampler()
-    started = time.monotonic()
+    started, busy = time.monotonic(), _busy()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     signal.signal(signal.SIGTERM, lambda *_: _end_all())
     sampler.start()
@@ -102,9 +106,9 @@ def _run(command: list[str]) -> Usage:
         largest = max(largest, used.ru_maxrss * 1024)
         count += 1
         if pid == process.pid:
-            status, seconds = os.waitstatus_to_exitcode(code), time.monotonic() - started
+            status, seconds, busy = os.waitstatus_to_exitcode(code), time.monotonic() - started, _busy() - busy
             threading.Thread(target=_end_later, daemon=True).start()
-    return Usage(status, seconds, cpu, largest, sampler.peak, count)
+    return Usage(status, seconds, cpu, largest, sampler.peak, count, busy)
 
 
 class _Sampler(threading.Thread):
@@ -116,8 +120,15 @@ class _Sampler(threading.Thread):
 
     def run(self) -> None:
         while True:
+            begun = time.thread_time()
             self.peak = max(self.peak, sum(map(_proportional_memory, _descendants(os.getpid()))))
-            time.sleep(_SAMPLING_PERIOD)
+            time.sleep(max(_SAMPLING_PERIOD, (time.thread_time() - begun) / _SAMPLING_SHARE))
+
+
+def _busy() -> float:
+    """Processor seconds of all processes of the machine since it runs; a guest's are among the user's (proc(5))."""
+    user, nice, system, _idle, _wait, irq, softirq = map(int, Path("/proc/stat").read_text().split(maxsplit=8)[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def _descendants(pid: int) -> list[int]:

@@ -148,6 +148,7 @@ PARTS = {part.__name__: part for part in _ALL}
 @contextmanager
 def _simulated(plan: Plan, members: int) -> Iterator[Simulated]:
     folder = plan.state / "simulated"
+    Sandbox(plan.state).down()  # real members, which an earlier part has left, take half a core for doing nothing
     try:
         with SimulatedFleet(folder, members, plan.say) as fleet:
             yield Simulated(fleet)

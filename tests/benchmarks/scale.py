@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.benchmarks.bench import FIRST, SITE, Bench, Sample
 from tests.benchmarks.figures import growth
@@ -51,7 +51,14 @@ def readings(samples: Sequence[Sample]) -> list[Reading]:
         ):
             value = growth((small.members, before), (imported.members, after))
             listed.append(_reading(imported, name, value, f"{before:.1f} s and {after:.1f} s"))
+        listed[-1] = replace(listed[-1], beside=f"{listed[-1].beside}; {_cores(small)} and {_cores(imported)}")
     return listed
+
+
+def _cores(sample: Sample) -> str:
+    """Who had the processors while the time passed: a run that waits for them is as slow as all who want them."""
+    usage = sample.usage
+    return f"{usage.busy / usage.seconds:.1f} cores busy, {usage.cpu / usage.seconds:.1f} of them by the run"
 
 
 def _reading(sample: Sample, target: str, value: float, beside: str = "") -> Reading:

@@ -32,6 +32,16 @@ def test_time_of_descendants_counts(tmp_path: Path) -> None:
     assert usage.processes == 1
 
 
+def test_what_others_take_meanwhile_is_told(tmp_path: Path) -> None:
+    other = subprocess.Popen([sys.executable, "-ISc", "while True: pass"])
+    try:
+        usage = _measure(tmp_path, "sleep 0.5")
+    finally:
+        other.kill()
+        other.wait()
+    assert usage.busy > usage.cpu + 0.1
+
+
 def test_time_of_orphans_counts_and_is_not_waited_for(tmp_path: Path) -> None:
     usage = _measure(tmp_path, '("$PYTHON" -ISc "$BUSY" &) ; sleep 0.1')
     assert usage.cpu >= 0.3

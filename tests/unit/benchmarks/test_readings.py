@@ -12,7 +12,7 @@ from tests.benchmarks.meter import Usage
 
 
 def _sample(tool: str, step: str, members: int, cpu: float, host: int, **more: object) -> Sample:
-    usage = Usage(0, 10 * cpu, cpu, 100_000_000, 200_000_000, 1)
+    usage = Usage(0, 10 * cpu, cpu, 100_000_000, 200_000_000, 1, 18 * cpu)
     requests = Requests({"get": host * members}, 0, {})
     return Sample(tool, "direct", members, step, 0, usage, requests, Requests({"get": members}, 0, {}), 0.0, **more)  # type: ignore[arg-type]
 
@@ -71,6 +71,8 @@ def test_scale_and_growth() -> None:
     assert readings["road-largest"].value == 100e6
     assert readings["import-cpu"].value == pytest.approx(0.04)
     assert readings["growth-cpu"].value == pytest.approx(0.8)
+    both = "1.8 cores busy, 0.1 of them by the run"
+    assert readings["growth-seconds"].beside == f"50.0 s and 400.0 s; {both} and {both}"
     assert all(reading.simulated and reading.members == 1000 for reading in readings.values())
 
 

@@ -13,7 +13,7 @@ _MEBIBYTE = 1 << 20
 def _sample(
     tool: str, members: int, cpu: float, step: str = FIRST, number: int = 0, connection: str = "direct"
 ) -> Sample:
-    usage = Usage(0, 2 * cpu, cpu, 60 * _MEBIBYTE, 90 * _MEBIBYTE, 1)
+    usage = Usage(0, 2 * cpu, cpu, 60 * _MEBIBYTE, 90 * _MEBIBYTE, 1, 3 * cpu)
     host = Requests({"get": 3 * members, "create": members}, members, {})
     return Sample(tool, connection, members, step, number, usage, host, Requests({"get": members}, 0, {}), 0.0)
 
