@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from ..module_utils.goals.shared import Shared
 from ..plugin_utils.arguments import validated
 from ..plugin_utils.goal_action import GoalAction
 from ..plugin_utils.host_variables import HostVariables, Variables
-from ..plugin_utils.local_goal import show
+from ..plugin_utils.local_goal import show, warn
 from ..plugin_utils.orphan import end_with_run
 from ..plugin_utils.progress_channel import tell
 from ..plugin_utils.road import ARGUMENT_SPEC, GOALS, Road
@@ -61,6 +61,8 @@ class ActionModule(GoalAction):
             each, arguments = road.phases[0], road.arguments(name, 0)
             work = partial(self._run, GOALS[each["module"]], arguments, road.variables(name), each["phase"])
             outcome = timed(work)
+        for warning in road.warnings():
+            warn(warning)
         kept = {key: value for key, value in outcome.items() if key != "diff"}  # which is shown as the task's own
         return {**_result({**earlier, name: road.noted(0, kept)}), **outcome}
 
@@ -79,11 +81,13 @@ class _All:
         self._fan_out = FanOut(self, phases, names, in_flight, first=road.first, patient=road.strict)
         self._outcomes: list[dict[str, Outcome]] = [{} for _phase in phases]
         self._tally = Tally(road, names)
+        self._told: set[str] = set()
 
     def run(self) -> dict[str, Any]:
         """The task's result."""
         with closing(self._shared), closing(self._tally):
             self._fan_out.run()
+            self._warn(self._road.warnings())
         last: dict[str, Outcome] = {}
         registers: dict[str, dict[str, Any]] = {}
         for phase, outcomes in zip(self._road.phases, self._outcomes):
@@ -94,6 +98,12 @@ class _All:
         changed = {name for outcomes in self._outcomes for name, each in outcomes.items() if each.get("changed")}
         clusters = {name: {**last[name], "changed": name in changed} for name in self._names if name in last}
         return {**_result(clusters), **({"registers": registers} if len(self._road.phases) > 1 else {})}
+
+    def _warn(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            if text not in self._told:
+                self._told.add(text)
+                warn(text)
 
     def call(self, name: str, phase: int) -> Call | None:
         """What is to be done with a cluster in a phase; what cannot be known of it is its failure."""
@@ -109,7 +119,8 @@ class _All:
             return partial(failure, f"{name}: {error}")
 
     def verdict(self, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
-        """Why clusters may go no further."""
+        """Why clusters may go no further; what is to be said of the others is said now, before anything is written."""
+        self._warn([*self._road.warnings(), *(text for each in outcomes.values() for text in each.get("warnings", ()))])
         return cluster_info.verdict(outcomes, self._road.first, self._road.strict)
 
     def needs_all(self, outcome: Outcome) -> bool:

@@ -63,6 +63,15 @@ class HostVariables:
         """Whether the play's strategy runs every task for each host, one that is to run once too."""
         return str(self._play.strategy).rpartition(".")[2] not in ("linear", "debug")
 
+    def brought_by_roles(self) -> set[str]:
+        """Names of the variables that the play's roles, and the task's, bring along."""
+        roles = [*getattr(self._play, "roles", ()), getattr(self._task, "_role", None)]
+        return {
+            name
+            for role in filter(None, roles)
+            for name in (*role.get_default_vars(), *role.get_vars(include_params=False))
+        }
+
     def of(self, name: str) -> Variables:
         """The variables of one host, not templated."""
         found: Variables = self._manager.get_vars(

@@ -99,6 +99,11 @@ def native(value: Any) -> Any:
     return value
 
 
+def warn(text: str) -> None:
+    """Warn at once; Ansible shows what a result has of warnings at the end of its task."""
+    display.warning(text)
+
+
 def show(line: str) -> None:
     """Tell who sits before the terminal what is going on."""
     display.display(f"    … {line}")

@@ -18,6 +18,7 @@ from .host_variables import HostVariables, Variables, merged
 from .local_goal import COLLECTION, LocalGoal
 from .registered import left_with
 from .variable_checks import VariableChecks
+from .variable_names import VariableNames
 
 GOALS: dict[str, Goal] = {
     each.GOAL.name: each.GOAL for each in (cluster_configuration, cluster_info, member, proxy_address)
@@ -67,6 +68,7 @@ class Road:
         self.check_mode: bool = task.check_mode
         self._asked, self._hosts, self._task = asked, hosts, task
         self._checks = VariableChecks(asked["variables"])
+        self._names = VariableNames(asked["variables"], hosts.brought_by_roles()) if asked["variables"] else None
         self._variables: dict[str, Variables] = {}
         self._meant: dict[str, bool] = {}
         self._problems: dict[str, str] = {}
@@ -75,6 +77,8 @@ class Road:
         """The variables of a cluster; of what earlier tasks have registered for all, its own part, for size matters."""
         if name not in self._variables:
             variables = self._variables[name] = self._hosts.of(name)
+            if self._names:
+                self._names.note(name, variables)
             for register in filter(None, [*self._asked["after"], self._asked["continues"]]):
                 found = left_with(name, variables, register)
                 variables[register] = {"clusters": {} if found is None else {name: found}}
@@ -117,6 +121,10 @@ class Road:
     def variables_problem(self, name: str) -> str:
         """What is wrong with a cluster's variables; empty if nothing is."""
         return self._checks.problem(self._hosts, self.variables(name))
+
+    def warnings(self) -> list[str]:
+        """What is to be said of the names of all clusters' variables so far, and has not been."""
+        return self._names.warnings() if self._names else []
 
     def arguments(self, name: str, phase: int) -> Variables:
         """The arguments of a phase's module for a cluster."""

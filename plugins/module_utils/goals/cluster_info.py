@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..kube.errors import KubeError
+from ..kube.session import Session
 from ..kubesphere import configuration, preflight
 from ..kubesphere.releases import DEFAULT_RELEASE
 from ..kubesphere.result import Result
@@ -35,6 +36,7 @@ def run(options: Options, context: Context) -> Result:
         if options["reachable"]:
             reached = session(options, name, context)
             cluster["server"] = reached.server
+            _warn_of_current_context(reached, name, context)
             kubeconfig = kubeconfig_for_host(options, reached)
             if options["cluster_role"] == "member" and options["connection"] != "agent":
                 warn_of_unverified(kubeconfig, name, context)
@@ -65,6 +67,16 @@ def run(options: Options, context: Context) -> Result:
     # Once, by the host, for it is the fleet's.
     advice = configuration.advise_jwt_secret(options["jwt_secret"]) if options["cluster_role"] == "host" else []
     return Result(data={"cluster": cluster, "problems": problems}, warnings=[f"{name}: {each}" for each in advice])
+
+
+def _warn_of_current_context(session: Session, name: str, context: Context) -> None:
+    """The current context of a kubeconfig is whatever somebody has chosen last, on his terminal."""
+    taken = session.connection.context
+    if taken is not None and taken.current_of > 1:
+        context.warnings.append(
+            f"{name}: its kubeconfig has {taken.current_of} contexts, and none is named. Its current one is taken, "
+            f"{taken.name} ({session.server}). Name the one that is meant in kubesphere_context."
+        )
 
 
 def verdict(outcomes: Mapping[str, Mapping[str, Any]], host: str | None, strict: bool) -> dict[str, str]:

@@ -57,12 +57,14 @@ class Context:
         cluster: its ``cluster`` mapping: ``server``, ``certificate-authority-data`` and so on.
         user: its ``user`` mapping.
         folder: where relative file references start; None where the kubeconfig came as data.
+        current_of: how many contexts there are, of which it is the current one; 0 where it was named.
     """
 
     name: str
     cluster: dict[str, Any]
     user: dict[str, Any]
     folder: Path | None = None
+    current_of: int = 0
 
     @property
     def server(self) -> str:
@@ -188,18 +190,16 @@ def load_merged(paths: Sequence[Path], context: str | None = None) -> Context:
     if len(there) == 1:
         return load(there[0], context)
     configs = [(path, _parse(read_file(path, "kubeconfig"), f"kubeconfig {path}")) for path in there]
-    name = context or next(
-        (str(config["current-context"]) for dummy, config in configs if config.get("current-context")), ""
-    )
+    current = next((str(config["current-context"]) for dummy, config in configs if config.get("current-context")), "")
     origin = f"KUBECONFIG ({', '.join(map(str, there))})"
-    merged: dict[str, Any] = {"current-context": name}
+    merged: dict[str, Any] = {"current-context": current}
     for section, field in (("clusters", "cluster"), ("users", "user"), ("contexts", "context")):
         entries: dict[str, Any] = {}
         for path, config in configs:
             for entry, content in _named(config, section, field, f"kubeconfig {path}").items():
                 entries.setdefault(entry, _absolute(content, path.parent))
         merged[section] = [{"name": entry, field: content} for entry, content in entries.items()]
-    return _select(merged, name, origin, None)
+    return _select(merged, context, origin, None)
 
 
 def _absolute(content: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -333,7 +333,7 @@ def _select(config: dict[str, Any], name: str | None, origin: str, folder: Path 
         )
     _check_types(wanted, "cluster", cluster)
     _check_types(wanted, "user", user)
-    return Context(wanted, plain_copy(cluster), plain_copy(user), folder)
+    return Context(wanted, plain_copy(cluster), plain_copy(user), folder, 0 if name else len(contexts))
 
 
 def _check_types(context: str, section: str, mapping: dict[str, Any]) -> None:

@@ -213,3 +213,22 @@ def test_a_short_jwt_secret_is_warned_of_once() -> None:
     assert warning.startswith("one: jwtSecret is shorter than the 32 letters that are recommended")
     assert "Short1" not in warning
     assert warnings("member", "Short1") == warnings("host", "x" * 32) == []
+
+
+@pytest.mark.parametrize("named, warned", [(None, True), ("two", False)])
+def test_the_current_one_of_several_contexts_is_told(named: str | None, warned: bool) -> None:
+    """Also of a cluster that does not answer: it may be the wrong one."""
+    contexts = {name: f"https://127.0.0.1:{free_port()}" for name in ("one", "two")}
+    kubeconfig = {
+        "clusters": [{"name": name, "cluster": {"server": server}} for name, server in contexts.items()],
+        "users": [{"name": "u", "user": {"token": "abc"}}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": "u"}} for name in contexts],
+        "current-context": "two",
+    }
+    context = Context()
+    GOAL.run({**DEFAULTS, "cluster_name": "berlin", "kubeconfig": kubeconfig, "context": named}, context)
+    told = [text for text in context.warnings if "contexts" in text]
+    assert told == [
+        f"berlin: its kubeconfig has 2 contexts, and none is named. Its current one is taken, two ({contexts['two']}). "
+        "Name the one that is meant in kubesphere_context."
+    ] * int(warned)

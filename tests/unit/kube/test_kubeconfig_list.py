@@ -13,7 +13,7 @@ import pytest
 import yaml
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.connection import resolve
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import ConnectionOptionError
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.kubeconfig import load_merged
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.kubeconfig import load, load_merged
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.secret import Secret
 
 from tests.unit.kube.test_connection import config
@@ -55,6 +55,15 @@ def test_a_context_may_name_what_stands_elsewhere(tmp_path: Path) -> None:
     parts = [write(tmp_path / section, {section: whole[section]}) for section in whole]
     found = load_merged(parts, "a")
     assert (found.server, found.token()) == ("https://a:1", "1")
+
+
+def test_who_takes_the_current_one_of_several_can_tell(tmp_path: Path) -> None:
+    """Named, it is the user's choice; in several files there are as many contexts as in all of them."""
+    both = {**entries(a="1", b="2"), "current-context": "a"}
+    assert [load(both).current_of, load(both, "a").current_of] == [2, 0]
+    assert load({**entries(a="1"), "current-context": "a"}).current_of == 1
+    files = [write(tmp_path / "first", both), write(tmp_path / "second", entries(b="2", c="3"))]
+    assert [load_merged(files).current_of, load_merged(files, "b").current_of] == [3, 0]
 
 
 def test_files_stand_beside_the_kubeconfig_that_names_them(tmp_path: Path) -> None:
