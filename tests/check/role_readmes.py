@@ -32,6 +32,7 @@ _NAME = re.compile(r"\bkubesphere_[a-z0-9_]*[a-z0-9]\b(?!\.multicluster)")
 
 _MARKUP = (
     (re.compile(r"P\(([\w.]+)#(\w+)\)"), r"`\1`"),
+    (re.compile(r"M\(([\w.]+)\)"), r"`\1`"),
     (re.compile(r"[CVEO]\(([^()]*(?:\([^()]*\))?[^()]*)\)"), r"`\1`"),
     (re.compile(r"L\(([^,()]+), *([^()]+)\)"), r"[\1](\2)"),
     (re.compile(r"U\(([^()]+)\)"), r"<\1>"),

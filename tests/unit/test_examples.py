@@ -22,6 +22,7 @@ from ansible.parsing.dataloader import DataLoader
 
 from tests.check.messages import messages
 from tests.check.role_readmes import derived_variables
+from tests.plugin_docs import documentation, documented_files
 from tests.unit.documents import ROOT, Block, blocks, guides, prose
 
 COLLECTION = "kubesphere.multicluster"
@@ -57,14 +58,18 @@ def documents(block: Block) -> list[Any]:
     return list(yaml.load_all(block.text, Loader))
 
 
+def specs() -> list[Path]:
+    """The argument specs of all roles."""
+    return sorted(ROOT.glob("roles/*/meta/argument_specs.yml"))
+
+
 # What there is
 
 
 @cache
 def options() -> dict[str, dict[str, Any]]:
     """All variables of all roles, as their argument specs have them."""
-    specs = [yaml.safe_load(file.read_text()) for file in ROOT.glob("roles/*/meta/argument_specs.yml")]
-    entry_points = [entry for spec in specs for entry in spec["argument_specs"].values()]
+    entry_points = [entry for file in specs() for entry in yaml.safe_load(file.read_text())["argument_specs"].values()]
     return {name: option for entry in entry_points for name, option in (entry.get("options") or {}).items()}
 
 
@@ -135,7 +140,7 @@ def test_messages_name_variables_that_are_there() -> None:
     assert {name for name in named if not is_known(name)} == set()
 
 
-@pytest.mark.parametrize("document", guides(), ids=lambda document: document.name)
+@pytest.mark.parametrize("document", [*guides(), *specs()], ids=lambda document: str(document.relative_to(ROOT)))
 def test_parts_of_the_collection_are_there(document: Path) -> None:
     assert [name for name in sorted(set(PLUGIN.findall(document.read_text()))) if name not in parts()] == []
 
@@ -237,17 +242,31 @@ def sorted_out(origin: str, found: list[Any]) -> Iterator[tuple[str, list[Any]]]
 
 def of_plugins() -> Iterator[tuple[str, list[Any]]]:
     """The EXAMPLES of modules and plugins, as documents."""
-    for file in sorted((ROOT / "plugins").glob("*/*.py")):
-        for node in ast.parse(file.read_text()).body:
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "EXAMPLES":
-                text = ast.literal_eval(node.value)
-                yield str(file.relative_to(ROOT)), list(yaml.load_all(text, Loader))
+    return ((str(file.relative_to(ROOT)), documentation(file)["EXAMPLES"]) for file in documented_files())
+
+
+def of_roles() -> Iterator[tuple[str, list[Any]]]:
+    """The examples of the roles' entry points, as documents."""
+    for file in specs():
+        entry_points = yaml.safe_load(file.read_text())["argument_specs"].values()
+        yield str(file.relative_to(ROOT)), [yaml.safe_load(e["examples"]) for e in entry_points if "examples" in e]
 
 
 @cache
 def playbooks() -> list[tuple[str, list[Any]]]:
     written = [each for block in yaml_blocks() for each in sorted_out(str(block), documents(block))]
-    return written + [each for origin, found in of_plugins() for each in sorted_out(origin, found)]
+    return written + [each for origin, found in [*of_plugins(), *of_roles()] for each in sorted_out(origin, found)]
+
+
+def test_every_role_has_an_example() -> None:
+    """Playbooks are not in ansible-doc, so roles say what runs them."""
+    found = dict(of_roles())
+    assert all(found.values())
+    [[inventory]] = [documents for origin, documents in found.items() if origin.startswith("roles/kubesphere/")]
+    assert set(inventory) == GROUPS
+    assert all(wrong_variables(variables) == [] for variables in mappings(inventory))
+    for origin, documents_of_role in found.items():
+        assert [*sorted_out(origin, documents_of_role)] or documents_of_role == [inventory]
 
 
 def is_other(name: Any) -> bool:
@@ -266,7 +285,13 @@ def without_others(value: Any) -> Any:
 
 def test_playbooks_and_tasks_are_right(tmp_path: Path) -> None:
     found = playbooks()
-    assert {"README.md", "docs/plan.md", "plugins/modules/member.py"} & {each.split(":")[0] for each, _text in found}
+    some = {
+        "docs/plan.md",
+        "plugins/modules/member.py",
+        "plugins/filter/judged.yml",
+        "roles/import/meta/argument_specs.yml",
+    }
+    assert some <= {each.split(":")[0] for each, _text in found}
     files = []
     for number, (origin, plays) in enumerate(found):
         file = tmp_path / f"{number}_{re.sub(r'[^a-zA-Z]+', '_', origin)}.yml"

@@ -90,6 +90,7 @@ def test_variable_that_no_argument_spec_knows(checkout: Path) -> None:
     [
         ("C(host[:port][/path])", "`host[:port][/path]`"),
         ("V(agent) and E(K8S_AUTH_*)", "`agent` and `K8S_AUTH_*`"),
+        ("the module M(a.b.c)", "the module `a.b.c`"),
         ("P(kubesphere.multicluster.kubesphere#role)", "`kubesphere.multicluster.kubesphere`"),
         ("C(f(x)) is a call", "`f(x)` is a call"),
         (
