@@ -81,7 +81,7 @@ requirements:
   - python >= 3.9
   - PyYAML
   - urllib3 >= 2.0
-  - kubernetes >= 24.2, != 36.0.0, != 36.0.1, for kubeconfigs that have a credential plugin
+  - kubernetes >= 24.2, != 36.0.0, != 36.0.1, for kubeconfigs that have an auth-provider
   - cryptography, to read and to request client certificates
 """
 

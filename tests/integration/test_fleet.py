@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -155,3 +157,45 @@ def test_each_for_itself_comes_to_the_same(controller: Controller, apart: Fleet,
     refused = controller.playbook("site", bastion, "--check")
     assert "its connection is bastion" in refused.failures["member-1"]
     assert audit.writes() == {}
+
+
+PLUGIN = """
+import os, sys, time
+folder, answer, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
+descriptor = os.open(folder + "/begun", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+os.write(descriptor, (answer + "\\n").encode())
+deadline = time.monotonic() + 300
+while len(open(folder + "/begun").read().splitlines()) < number and time.monotonic() < deadline:
+    time.sleep(0.02)
+print(open(folder + "/" + answer).read())
+"""
+
+
+def test_credential_plugins_run_side_by_side(
+    controller: Controller, installed: Fleet, clusters: Clusters, tmp_path: Path
+) -> None:
+    """Each waits until that of every other cluster has begun; one of them gives no credential in the end."""
+    (tmp_path / "plugin.py").write_text(PLUGIN)
+    wanted = installed
+    for name, cluster in clusters.items():
+        content = yaml.safe_load(cluster.kubeconfig.read_text())
+        user = content["users"][0]["user"]
+        pem = {part: base64.b64decode(user[f"client-{part}-data"]).decode() for part in ("certificate", "key")}
+        answer = {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "kind": "ExecCredential",
+            "status": {"clientCertificateData": pem["certificate"], "clientKeyData": pem["key"]},
+        }
+        (tmp_path / name).write_text("no-credential" if name == "member-2" else json.dumps(answer))
+        arguments = [str(tmp_path / "plugin.py"), str(tmp_path), name, str(len(clusters))]
+        plugin = {"apiVersion": answer["apiVersion"], "command": sys.executable, "args": arguments}
+        content["users"][0]["user"] = {"exec": {**plugin, "interactiveMode": "Never"}}
+        path = tmp_path / f"{name}.kubeconfig"
+        path.write_text(yaml.safe_dump(content))
+        variables = {"kubesphere_kubeconfig": str(path), "kubesphere_credential": "auto"}
+        wanted = wanted.with_host(**variables) if name == "host" else wanted.with_member(name, **variables)
+    run = controller.playbook("preflight", wanted)
+    assert sorted((tmp_path / "begun").read_text().split()) == sorted(clusters)  # once each
+    assert set(run.failures) == {"member-2"}, run.output
+    assert "gave no credential (its answer is no ExecCredential)" in run.failures["member-2"]
+    assert "no-credential" not in run.output

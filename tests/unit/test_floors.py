@@ -33,6 +33,10 @@ SLEEPERS = {
 
 SHELL = ("os.system", "os.popen", "subprocess")
 
+RUNNERS = {
+    "plugins/module_utils/kube/exec_plugin.py",  # a kubeconfig's credential plugin is a program; no shell
+}
+
 
 def package(file: Path) -> str:
     """The dotted name of the package that a file is in."""
@@ -106,7 +110,7 @@ def test_domain_speaks_no_http(file: Path) -> None:
 
 @pytest.mark.parametrize("file", files("plugins"), ids=label)
 def test_nothing_is_shelled_out_to(file: Path) -> None:
-    assert not [name for name in imported(file) if name.startswith(SHELL)]
+    assert label(file) in RUNNERS or not [name for name in imported(file) if name.startswith(SHELL)]
 
 
 @pytest.mark.parametrize("file", files("plugins/module_utils"), ids=label)

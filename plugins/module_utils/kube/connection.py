@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from . import kubeconfig, text_file
+from . import exec_plugin, kubeconfig, text_file
 from .errors import ConnectionOptionError
 from .secret import Secret
 
 # The kubernetes package knows its temporary files by one mapping for all threads, and removes those of all at once.
-_PLUGIN_LOCK = threading.Lock()
+_PROVIDER_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -229,9 +229,11 @@ def _credentials(
         return None, certificate, Secret(key), None
     if context is None:
         return None, None, None, None
-    if context.user.get("exec") or context.user.get("auth-provider"):
-        with _PLUGIN_LOCK:
-            return _plugin_credentials(context)
+    if context.user.get("exec"):
+        return _plugin_credentials(context)
+    if context.user.get("auth-provider"):
+        with _PROVIDER_LOCK:
+            return _provider_credentials(context)
     token, key = context.token(), context.inline("user", "client-key")
     where = f"the token of context {context.name!r}"
     basic = (
@@ -254,13 +256,23 @@ def _token(value: str, where: str) -> Secret:
 def _plugin_credentials(
     context: kubeconfig.Context,
 ) -> tuple[Secret | None, str | None, Secret | None, tuple[str, Secret] | None]:
-    """Ask an exec or auth-provider plugin; the kubernetes package knows how, and is loaded for this alone."""
+    try:
+        given = exec_plugin.ask(context)
+    except ConnectionOptionError as error:
+        raise _no_credential(context, error.message) from None
+    return given.token, given.certificate, given.key, None
+
+
+def _provider_credentials(
+    context: kubeconfig.Context,
+) -> tuple[Secret | None, str | None, Secret | None, tuple[str, Secret] | None]:
+    """Ask an auth-provider, as it was before exec; the kubernetes package knows how, and is loaded for this alone."""
     try:
         from kubernetes.client import Configuration
         from kubernetes.config import kube_config
     except ImportError:
         raise ConnectionOptionError(
-            f"context {context.name!r} gets its credential from a plugin, which takes the Python package kubernetes",
+            f"context {context.name!r} has an auth-provider, which takes the Python package kubernetes",
             hint="Run 'pip install kubernetes'.",
         ) from None
     configuration = Configuration()
@@ -273,15 +285,19 @@ def _plugin_credentials(
         files = [Path(name).read_text() if name else None for name in (configuration.cert_file, configuration.key_file)]
         if not token and not all(files):  # the package writes to its log what went wrong, and goes on without
             raise ValueError("it failed, or its answer holds neither a token nor a certificate with its key")
-    except Exception as error:  # what the plugin or the package raises is not narrowed by either
-        raise ConnectionOptionError(
-            f"the credential plugin of context {context.name!r} gave no credential ({type(error).__name__}: {error})",
-            hint="Run 'kubectl get namespaces' with the same kubeconfig on the same machine to see what it says.",
-        ) from None
+    except Exception as error:  # what the package raises is not narrowed by it
+        raise _no_credential(context, f"{type(error).__name__}: {error}") from None
     finally:
         # The package writes certificates to temporary files, and an Ansible worker ends without running exit handlers.
         kube_config._cleanup_temp_files()
     return Secret(token) if token else None, files[0], Secret(files[1]) if files[1] else None, None
+
+
+def _no_credential(context: kubeconfig.Context, why: str) -> ConnectionOptionError:
+    return ConnectionOptionError(
+        f"the credential plugin of context {context.name!r} gave no credential ({why})",
+        hint="Run 'kubectl get namespaces' with the same kubeconfig on the same machine to see what it says.",
+    )
 
 
 def _file(options: Mapping[str, Any], name: str) -> str | None:

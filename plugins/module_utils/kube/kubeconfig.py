@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -204,10 +205,14 @@ def load_merged(paths: Sequence[Path], context: str | None = None) -> Context:
 
 def _absolute(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     """An entry whose file references do not depend on where the kubeconfig lies."""
-    return {
+    found = {
         key: str(folder / text_file.home(str(value))) if key in FILES and value else value
         for key, value in content.items()
     }
+    plugin = found.get("exec")
+    if isinstance(plugin, dict) and os.sep in str(plugin.get("command") or ""):
+        found["exec"] = {**plugin, "command": str(folder / plugin["command"])}
+    return found
 
 
 def read_file(path: Path, what: str) -> str:

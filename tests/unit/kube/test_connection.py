@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -155,32 +153,3 @@ def test_no_way_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     with pytest.raises(ConnectionOptionError, match="no way to the cluster was given"):
         resolve({})
-
-
-def test_plugins_of_many_threads_give_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The kubernetes package keeps them in files that it knows by one mapping for all threads."""
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-
-    def plugin(number: int) -> dict[str, Any]:
-        status = {"clientCertificateData": f"certificate {number}", "clientKeyData": f"key {number}"}
-        version = "client.authentication.k8s.io/v1"
-        answer = json.dumps({"apiVersion": version, "kind": "ExecCredential", "status": status})
-        return config(
-            user={
-                "exec": {
-                    "apiVersion": version,
-                    "command": "echo",
-                    "args": [answer],
-                    "interactiveMode": "Never",
-                }
-            }
-        )
-
-    with ThreadPoolExecutor(16) as pool:
-        found = list(pool.map(lambda number: resolve({"kubeconfig": plugin(number)}), range(64)))
-    assert [(each.client_certificate, each.client_key) for each in found] == [
-        (f"certificate {number}", Secret(f"key {number}")) for number in range(64)
-    ]
-    assert list(temporary.iterdir()) == []

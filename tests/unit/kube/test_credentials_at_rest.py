@@ -74,7 +74,7 @@ class TestKey:
     def test_it_is_never_in_a_file(self, jane: Identity, written: list[str]) -> None:
         descriptors = len(list(Path("/proc/self/fd").iterdir()))
         self.connection(jane).ssl_context()
-        assert written == []
+        assert set(written) <= {os.devnull}
         assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
 
     def test_elsewhere_its_file_is_private_and_gone_at_once(
@@ -101,7 +101,7 @@ class TestKey:
             Session(way, "one")
         assert str(caught.value).startswith("one: the client certificate and key for https://x are not usable (")
         assert key.splitlines()[-1] not in str(caught.value)
-        assert written == []
+        assert set(written) <= {os.devnull}
 
 
 class TestProxy:
@@ -177,7 +177,7 @@ class TestProxy:
 
 
 class TestPlugin:
-    """A credential that a program gives, asked by the Python package kubernetes."""
+    """A credential that a program gives."""
 
     @pytest.fixture
     def plugin(self, tmp_path: Path, written: list[str]) -> Callable[..., dict[str, Any]]:
@@ -203,7 +203,7 @@ class TestPlugin:
         status = {"clientCertificateData": jane.certificate, "clientKeyData": jane.key}
         found = resolve({"kubeconfig": plugin(status)})
         assert (found.token, found.client_certificate, found.client_key) == (None, jane.certificate, Secret(jane.key))
-        assert written  # the package cannot do without
+        assert set(written) <= {os.devnull}
         assert list((tmp_path / "temporary").iterdir()) == []
 
     @pytest.mark.parametrize(
