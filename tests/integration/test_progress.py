@@ -251,7 +251,7 @@ def test_its_documentation_reads() -> None:
 @pytest.fixture(scope="module")
 def slow(clusters: dict[str, Cluster]) -> dict[str, Cluster]:
     """Clusters whose ks-installers take their time; the second member's takes longest."""
-    for seconds, cluster in zip((2, 4, 7), clusters.values()):
+    for seconds, cluster in zip((2, 5, 9), clusters.values()):
         steer(cluster, installer={"duration": seconds})
     return clusters
 
@@ -290,8 +290,7 @@ def test_the_oldest_ansible_and_tasks_of_their_own(slow: dict[str, Cluster], fle
     window = Controller(tmp_path, OLDEST).window("each", changed, env=ENABLED, columns=120)
     assert window.end(180) == 0, window.text
     rows = {re.sub(r" +\d+ s", " N s", row) for view in window.views for row in block(view)}
-    assert any(re.match(r"\d+ s: 2 at work", row) for row in rows)
-    assert any(
-        re.match(r"  wait N s  member-1(, member-2)?: .*its run goes on; ks-installer: ", row) for row in rows
-    ), rows
+    assert any(re.match(r"\d+ s: [23] at work", row) for row in rows), rows
+    # which of them share a row, and which is named first, is chance: the one that has waited longest
+    assert any(re.match(r"  wait N s  (host|member-.)(, .*)?: .*its run goes on; ks-installer: ", row) for row in rows), rows
     assert_clean(window)
