@@ -292,5 +292,6 @@ def test_the_oldest_ansible_and_tasks_of_their_own(slow: dict[str, Cluster], fle
     rows = {re.sub(r" +\d+ s", " N s", row) for view in window.views for row in block(view)}
     assert any(re.match(r"\d+ s: [23] at work", row) for row in rows), rows
     # which of them share a row, and which is named first, is chance: the one that has waited longest
-    assert any(re.match(r"  wait N s  (host|member-.)(, .*)?: .*its run goes on; ks-installer: ", row) for row in rows), rows
+    told = r"  wait N s  (host|member-.)(, .*)?: .*its run goes on; ks-installer: "
+    assert any(re.match(told, row) for row in rows), rows
     assert_clean(window)
