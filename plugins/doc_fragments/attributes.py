@@ -77,6 +77,9 @@ attributes:
     description: Does its work where the task's connection leads.
     support: full
     details: In the controller's own process if that is V(local), and as a module on the other side if it is not.
+notes:
+  - Messages name variables of the roles, which P(kubesphere.multicluster.kubesphere#role) explains. The option of a
+    module has the same name without C(kubesphere_), or without C(kubesphere_proxy_).
 requirements:
   - python >= 3.9
   - PyYAML

@@ -15,8 +15,12 @@ description:
   - Lists the Clusters of a host by one request, and makes an inventory of them on which the playbooks of the
     collection run as on a hand-written one.
   - The variables of the roles (C(kubesphere_cluster_name), C(kubesphere_region), C(kubesphere_release) and so on) say
-    what stands, so a run changes nothing that you do not say otherwise. What was seen is in variables whose names
-    begin with C(kubesphere_seen_).
+    what stands, so a run changes nothing that you do not say otherwise.
+  - What was seen of a cluster is in C(kubesphere_seen_at), C(kubesphere_seen_role), C(kubesphere_seen_ready),
+    C(kubesphere_seen_problem), C(kubesphere_seen_conditions) (by type), C(kubesphere_seen_kubernetes_version),
+    C(kubesphere_seen_kubesphere_version), C(kubesphere_seen_nodes), C(kubesphere_seen_uid),
+    C(kubesphere_seen_credential) (C(kind), C(expires), C(days), C(due)), C(kubesphere_seen_server) and
+    C(kubesphere_seen_deleted); null where there is none.
   - The groups are C(kubesphere_host), C(kubesphere_members), C(kubesphere_connection_<connection>),
     C(kubesphere_release_<release>), C(kubesphere_credential_<kind>), C(kubesphere_credential_due), and those that
     O(group_by) says.
@@ -88,7 +92,7 @@ seealso:
 
 EXAMPLES = r"""
 ---
-# kubesphere.yml: all that is needed
+# kubesphere.yml: all that is needed for  ansible-playbook -i kubesphere.yml kubesphere.multicluster.status
 plugin: kubesphere.multicluster.members
 kubeconfig: ~/.kube/frankfurt.yaml
 
@@ -107,7 +111,7 @@ groups:
   small: kubesphere_seen_nodes | int < 3
 keyed_groups:
   - prefix: expires_in
-    key: kubesphere_seen_credential.expires[:7] | default('')
+    key: (kubesphere_seen_credential.expires or '')[:7]
     default_value: never
 cache: true
 cache_plugin: ansible.builtin.jsonfile

@@ -57,6 +57,7 @@ seealso:
 EXAMPLES = r"""
 - name: Install the host
   kubesphere.multicluster.cluster_configuration:
+    cluster_name: host
     kubeconfig: ~/.kube/host.yaml
     cluster_role: host
     release: v3.4.1
@@ -66,18 +67,29 @@ EXAMPLES = r"""
 
 - name: Install a member with the host's jwtSecret
   kubesphere.multicluster.cluster_configuration:
+    cluster_name: member-1
     kubeconfig: ~/.kube/member-1.yaml
     cluster_role: member
     host_cluster:
       kubeconfig: ~/.kube/host.yaml
 
-- name: Begin an installation, and wait for it later
+- name: Begin an installation
   kubesphere.multicluster.cluster_configuration:
+    cluster_name: member-2
     kubeconfig: ~/.kube/member-2.yaml
     cluster_role: member
     host_cluster:
       kubeconfig: ~/.kube/host.yaml
     wait: false
+
+- name: Wait for its end, after others were begun
+  kubesphere.multicluster.cluster_configuration:
+    cluster_name: member-2
+    kubeconfig: ~/.kube/member-2.yaml
+    cluster_role: member
+    host_cluster:
+      kubeconfig: ~/.kube/host.yaml
+    apply: false
 """
 
 RETURN = r"""

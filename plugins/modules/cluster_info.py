@@ -56,6 +56,7 @@ seealso:
 EXAMPLES = r"""
 - name: Look at a cluster
   kubesphere.multicluster.cluster_info:
+    cluster_name: member-1
     kubeconfig: ~/.kube/member-1.yaml
     cluster_role: member
     release: v3.4.1
@@ -70,7 +71,7 @@ EXAMPLES = r"""
 RETURN = r"""
 cluster:
   description: What was seen.
-  returned: always
+  returned: success
   type: dict
   contains:
     name:
@@ -99,25 +100,25 @@ cluster:
       returned: always
       sample: 2d6a9b8e-6d3f-4b7a-9a60-0a54c8a9b0a1
     kubernetes_version:
-      description: Version of its API server.
+      description: Version of its API server; none if it cannot be reached.
       type: str
-      returned: if it can be reached
+      returned: if the kubeconfig is usable
       sample: v1.26.5
     storage_classes:
       description: Names of its StorageClasses.
       type: list
       elements: str
-      returned: if it can be reached
+      returned: if the kubeconfig is usable
       sample: [local]
     default_storage_class:
       description: Name of the default one; none if there is none.
       type: str
-      returned: if it can be reached
+      returned: if the kubeconfig is usable
       sample: local
     installed:
-      description: What stands of KubeSphere.
+      description: What stands of KubeSphere; none if the kubeconfig is not usable.
       type: dict
-      returned: if it can be reached
+      returned: always
       contains:
         release:
           description: Its release; none if it is not installed.
@@ -125,7 +126,7 @@ cluster:
           returned: always
           sample: v3.4.1
         cluster_role:
-          description: Its role.
+          description: Its role, V(host), V(member), or V(none) if it is neither.
           type: str
           returned: always
           sample: member
@@ -141,7 +142,7 @@ cluster:
       sample: {member-1: v3.3.2}
 problems:
   description: Everything that is wrong, each with what to do.
-  returned: always
+  returned: success
   type: list
   elements: str
   sample:

@@ -15,6 +15,8 @@ author:
 description:
   - Creates the member's Cluster object on the host, waits until it is Federated and Ready, and then uses the member
     through the host, because a Cluster that is Ready may still refuse the host's users.
+  - KubeSphere has to be installed on both, as host and as member, by M(kubesphere.multicluster.cluster_configuration)
+    for example. For an agent, the host has to have an address; M(kubesphere.multicluster.proxy_address) sees to that.
   - Before anything is written, the member is checked as the console would check it, and for what the console leaves
     out; its role and jwtSecret, and whether it is the host itself or is imported already, under another name or by
     another host.
@@ -229,7 +231,7 @@ name:
   sample: member-1
 connection:
   description: Connection of the member, V(direct) or V(agent); none in a plan that cannot tell yet.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: agent
 connection_reason:
@@ -238,7 +240,7 @@ connection_reason:
   type: str
   sample: https://10.0.8.2:6443 is reached by the host's ks-apiserver
 proxy_address:
-  description: Address under which the agent calls the host.
+  description: Address under which the agent calls the host; none in a plan that cannot tell yet.
   returned: for an agent connection
   type: str
   sample: http://203.0.113.10:8080
@@ -249,17 +251,17 @@ agent_manifest:
   sample: agents/member-4.yaml
 uid:
   description: UID of the member's namespace kube-system; none if the member is not reached.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: 2d6a9b8e-6d3f-4b7a-9a60-0a54c8a9b0a1
 verified:
   description: Whether the member was used through the host.
-  returned: success
+  returned: with O(state=present)
   type: bool
   sample: true
 nodes:
   description: Number of the member's nodes, seen through the host; none if it was not used.
-  returned: success
+  returned: with O(state=present)
   type: int
   sample: 3
 known:

@@ -78,11 +78,12 @@ EXAMPLES = r"""
   kubesphere.multicluster.member_info:
     kubeconfig: ~/.kube/host.yaml
     details: true
+    renew_before_days: 60
   register: fleet
 
-- name: Show which credentials end soon
+- name: Show which credentials end soon, or have ended
   ansible.builtin.debug:
-    msg: "{{ fleet.members | selectattr('credential.days', 'in', range(60)) | map(attribute='name') }}"
+    msg: "{{ fleet.members | selectattr('known') | selectattr('credential.due') | map(attribute='name') }}"
 """
 
 RETURN = r"""

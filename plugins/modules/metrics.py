@@ -17,6 +17,7 @@ description:
     how many clusters each phase succeeded and failed for, what the run did, and when it ended.
   - The file is replaced in one step and has mode 0644. Nothing else in its folder is touched.
   - No cluster is touched.
+  - The role P(kubesphere.multicluster.report#role) calls it where C(kubesphere_metrics_path) is set, but in check mode.
 extends_documentation_fragment:
   - kubesphere.multicluster.attributes
   - kubesphere.multicluster.attributes.pair
@@ -47,6 +48,7 @@ seealso:
 """
 
 EXAMPLES = r"""
+# In a play of the host, after the part plan of the role report, which has set the fact report_run.
 - name: Write the metrics of the run
   kubesphere.multicluster.metrics:
     path: /var/lib/node_exporter/textfile/kubesphere.prom

@@ -154,7 +154,7 @@ reached:
   type: bool
   sample: true
 reached_detail:
-  description: What came back.
+  description: What came back; none if it was not tried.
   returned: success
   type: str
   sample: http://203.0.113.10:8080 answers, and is tower

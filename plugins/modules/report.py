@@ -27,7 +27,7 @@ options:
     type: path
     required: true
   report:
-    description: The report of this run, as the filter C(kubesphere.multicluster.fleet_report) puts it together.
+    description: The report of this run, as the filter P(kubesphere.multicluster.fleet_report#filter) puts it together.
     type: dict
   parts:
     description:
@@ -42,6 +42,7 @@ options:
       - Folder with the templates C(index.html.j2) and C(report.md.j2), and what they include. They are rendered by
         Jinja2 with automatic escaping, and without Ansible's variables, filters and lookups.
       - What a cluster says of itself is a value for them and never a template.
+      - The role P(kubesphere.multicluster.report#role) has them in its folder C(templates), and gives them by itself.
     type: path
     required: true
 extends_documentation_fragment:
@@ -64,10 +65,18 @@ seealso:
 
 EXAMPLES = r"""
 - name: Put the reports of a job's slices together
+  ansible.builtin.import_role:
+    name: kubesphere.multicluster.report
+    tasks_from: parts
+  vars:
+    report_dir: build/report
+    report_parts: ["slices/*/report.json"]
+
+- name: Put them together by templates of one's own, which were copied from the role's and changed
   kubesphere.multicluster.report:
     path: build/report
     parts: ["slices/*/report.json"]
-    templates: "{{ role_path }}/templates"
+    templates: "{{ playbook_dir }}/templates"
 """
 
 RETURN = r"""

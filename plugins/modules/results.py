@@ -35,7 +35,9 @@ options:
     type: path
     required: true
   results:
-    description: What the filters run_results and status_results of the collection return.
+    description:
+      - What the filters P(kubesphere.multicluster.run_results#filter) and
+        P(kubesphere.multicluster.status_results#filter) return.
     type: dict
     required: true
 seealso:
@@ -47,6 +49,7 @@ seealso:
 """
 
 EXAMPLES = r"""
+# In a play of the host, frankfurt, after the part plan of the role report, which has set the fact report_run.
 - name: Write the results of the run for the pipeline
   kubesphere.multicluster.results:
     path: "{{ lookup('ansible.builtin.env', 'CI_PROJECT_DIR') }}/results"

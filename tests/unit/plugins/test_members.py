@@ -17,6 +17,8 @@ import pytest
 import yaml
 
 from tests.check.command import environment
+from tests.plugin_docs import documentation
+from tests.prepare import ROOT
 from tests.unit.kube.server import Reply, Request, Server, serving
 from tests.unit.kubesphere.clusters import TOKEN, cluster, config_map, kubeconfig, of_host
 
@@ -25,6 +27,7 @@ API_KEY = "pLanted-api-key-of-the-host"
 INJECTED = "{{ 6 * 7 }}"
 INJECTED_TOKEN = "{{6*7}}"  # what a header takes
 PLUGIN = "kubesphere.multicluster.members"
+EXAMPLES_OF = ROOT / "plugins" / "inventory" / "members.py"
 SECRETS = (TOKEN, API_KEY, "pLanted-jwt-secret", "pLanted-agent-token", kubeconfig()[:200])
 
 
@@ -111,6 +114,17 @@ def test_an_inventory(source: Path, host: Server) -> None:
     of_host = f"{{{{ lookup('kubesphere.multicluster.host_kubeconfig', source='{source}') }}}}"
     assert variables["host"]["kubesphere_kubeconfig"] == of_host
     assert len(host.requests) == 2
+
+
+@pytest.mark.parametrize("example", documentation(EXAMPLES_OF)["EXAMPLES"], ids=range(3))
+def test_examples_make_an_inventory(tmp_path: Path, host: Server, example: dict[str, Any]) -> None:
+    """As they stand, but for the way to the host: of clusters without a credential, too."""
+    used = {**example, "kubeconfig": None, "host": host.url, "api_key": API_KEY}
+    if "cache_connection" in used:
+        used["cache_connection"] = str(tmp_path / "cache")
+    found = listed(written(tmp_path, **used))
+    assert {"berlin", "bremen", "hamburg"} == set(found["kubesphere_members"]["hosts"])
+    assert found["kubesphere_host"]["hosts"] == [example.get("cluster_name", "host")]
 
 
 def test_no_secret_is_shown_or_kept(source: Path) -> None:
