@@ -63,7 +63,7 @@ def problem_list(problems: Mapping[str, Sequence[str]], only: str | None = None)
 
 
 def member_table(members: Sequence[Mapping[str, Any]], expected: Sequence[str]) -> list[str]:
-    """Lines of a table of the fleet.
+    """Lines of a table of the fleet, the host first, then the members by name.
 
     Args:
         members: as the module member_info returns them.
@@ -72,7 +72,7 @@ def member_table(members: Sequence[Mapping[str, Any]], expected: Sequence[str]) 
     known = {member["name"] for member in members}
     missing = [{"name": name, "problem": "not imported"} for name in expected if name not in known]
     rows: list[tuple[str, ...]] = [("CLUSTER", "ROLE", "CONNECTION", "KUBERNETES", "KUBESPHERE", "NODES", "STATE")]
-    for member in [*members, *missing]:
+    for member in sorted([*members, *missing], key=lambda each: (each.get("cluster_role") != "host", each["name"])):
         fields = ("name", "cluster_role", "connection", "kubernetes_version", "kubesphere_version", "nodes")
         cells = [_cell(member.get(field)) for field in fields]
         rows.append((*cells, _cell(health.in_words(member))))

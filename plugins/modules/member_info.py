@@ -88,7 +88,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 members:
-  description: The clusters, in the order of their names or as asked for.
+  description: The clusters, the host first and then the others by name, or as asked for.
   returned: success
   type: list
   elements: dict

@@ -55,10 +55,11 @@ def look(
 
 
 def chosen(clusters: Mapping[str, Object], names: Sequence[str], among: Collection[str] | None) -> list[str]:
-    """Names of the Clusters to look at; see :func:`look`."""
-    if among is None:
-        return list(names) or sorted(clusters)
-    return sorted(name for name, cluster in clusters.items() if name in among or is_host(cluster))
+    """Names of the Clusters to look at; see :func:`look`. Where they are not given, the host goes first."""
+    if among is None and names:
+        return list(names)
+    wanted = [name for name, cluster in clusters.items() if among is None or name in among or is_host(cluster)]
+    return sorted(wanted, key=lambda name: (not is_host(clusters[name]), name))
 
 
 def others(

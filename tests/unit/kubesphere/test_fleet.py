@@ -64,7 +64,7 @@ def test_among_some_the_others_are_only_named() -> None:
     own = imported("main", **{HOST_LABEL: ""})
     session = host(own, imported("a"), imported("b"), imported("c"))
     found = look(session, among=["b", "x"])
-    assert [each["name"] for each in found["members"]] == ["b", "main"]
+    assert [each["name"] for each in found["members"]] == ["main", "b"]
     assert found["others"] == ["a", "c"]
     assert not [request for request in session.requests if "/clusters/a/" in request[1]]
     nobody = look(session, among=[])
@@ -99,9 +99,9 @@ def test_a_member_that_works() -> None:
     assert session.writes == []
 
 
-def test_all_by_name_or_those_asked_for_in_their_order() -> None:
+def test_the_host_then_all_by_name_or_those_asked_for_in_their_order() -> None:
     session = host(imported("b"), imported("a"), imported("host", **{HOST_LABEL: ""}))
-    assert [each["name"] for each in members(session)] == ["a", "b", "host"]
+    assert [each["name"] for each in members(session)] == ["host", "a", "b"]
     found = members(session, ["x", "b"])
     assert [each["name"] for each in found] == ["x", "b"]
     assert found[0] == {"name": "x", "known": False, "problem": "host has no Cluster x: import it"}

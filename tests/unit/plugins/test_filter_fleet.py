@@ -88,12 +88,12 @@ def test_a_table() -> None:
         "problem": "",
     }
     broken = {"name": "east", "problem": "no\nanswer\x1b[31m"}
-    assert FILTERS["member_table"]([host, broken], ["east", "west", "n-1"]) == [
+    assert FILTERS["member_table"]([broken, host], ["east", "west", "n-1"]) == [
         "CLUSTER  ROLE  CONNECTION  KUBERNETES  KUBESPHERE  NODES  STATE",
         "host     host  direct      v1.20.2     v3.4.1      1      works",
         "east     -     -           -           -           -      no answer [31m",
-        "west     -     -           -           -           -      not imported",
         "n-1      -     -           -           -           -      not imported",
+        "west     -     -           -           -           -      not imported",
     ]
 
 
