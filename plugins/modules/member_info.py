@@ -211,7 +211,7 @@ members:
           returned: always
           sample: Cluster is available now
         updated:
-          description: When it was written.
+          description: When it was written; null if that is not known.
           type: str
           returned: always
           sample: "2026-11-22T12:00:00Z"
@@ -255,7 +255,7 @@ members:
           returned: always
           sample: "2027-11-22T12:00:00Z"
         days:
-          description: Whole days until then, negative if it has expired.
+          description: Whole days until then, negative if it has expired; null if it never does, or that is not known.
           type: int
           returned: always
           sample: 365
