@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.utils.unsafe_proxy import wrap_var
@@ -27,8 +27,16 @@ _REGISTERED = {
 """Where the phases leave what they returned, in the order of the road."""
 
 
+BESIDE = "unbind_others"
+"""What the role unbind registers of Clusters that the inventory does not list."""
+
+
 def fleet_run(
-    hostvars: Mapping[str, Mapping[str, Any]], host: str, members: Sequence[str], planned: bool = False
+    hostvars: Mapping[str, Mapping[str, Any]],
+    host: str,
+    members: Sequence[str],
+    planned: bool = False,
+    left_alone: Sequence[str] | None = None,
 ) -> Any:
     """What a run has done to the fleet, or in check mode would do; see plan.of.
 
@@ -37,9 +45,12 @@ def fleet_run(
         host: inventory name of the host.
         members: inventory names of the members.
         planned: whether it ran in check mode; if not, ``durations`` are told, too, see durations.of.
+        left_alone: of a run that unbinds, the Clusters that it leaves alone, for they are not in the inventory. Such a
+            run is about members that are to be absent.
     """
     phases = _phases(hostvars, host, members)
-    found = plan.of(phases, _clusters(hostvars, host, members, phases))
+    clusters = _clusters(hostvars, host, members, phases, unbinds=left_alone is not None)
+    found = plan.of(phases, clusters, left_alone or ())
     told = {"planned": planned, "summary": plan.summary(found, planned), **found}
     if not planned:
         joined = [
@@ -104,7 +115,16 @@ def _phases(
 ) -> dict[str, Mapping[str, Mapping[str, Any]]]:
     """What the phases returned, in the order of the road, of those that were gone through."""
     registered = outcomes(hostvars, [host, *members], list(_REGISTERED.values()))
-    return {phase: registered[register] for phase, register in _REGISTERED.items() if registered[register]}
+    found = {phase: registered[register] for phase, register in _REGISTERED.items() if registered[register]}
+    beside = {f"Cluster {name}" if name in members else name: each for name, each in _beside(hostvars, host)}
+    return {**found, **({"unbind": {**found.get("unbind", {}), **beside}} if beside else {})}
+
+
+def _beside(hostvars: Mapping[str, Mapping[str, Any]], host: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What was unbound beside the inventory, by the Cluster's name: the host's own task does that, one by one."""
+    read = getattr(hostvars, "raw_get", None) or hostvars.get
+    left = (read(host) if host in hostvars else {}).get(BESIDE) or {}
+    yield from ((str(each["item"]), each) for each in left.get("results") or () if not each.get("skipped"))
 
 
 def _clusters(
@@ -112,14 +132,19 @@ def _clusters(
     host: str,
     members: Sequence[str],
     phases: Mapping[str, Mapping[str, Any]],
+    unbinds: bool,
 ) -> list[str]:
-    """Clusters to tell of: nobody misses a member that is to be absent, nor a host that no phase was for."""
-    seen = {name for results in phases.values() for name in results}
+    """Clusters to tell of: nobody misses a member that is to be absent, nor a host that no phase was for.
+
+    Of a run that unbinds, members that are to be absent are missed, and no others.
+    """
+    seen = dict.fromkeys(name for results in phases.values() for name in results)
 
     def is_missed(member: str) -> bool:
-        return hostvars[member].get("kubesphere_member_state") != "absent"
+        return (hostvars[member].get("kubesphere_member_state") == "absent") == unbinds
 
-    return [*([host] if host in seen else []), *(name for name in members if name in seen or is_missed(name))]
+    told = [*([host] if host in seen else []), *(name for name in members if name in seen or is_missed(name))]
+    return list(dict.fromkeys([*told, *seen]))
 
 
 class FilterModule:

@@ -32,6 +32,7 @@ def fleet_report(
     of: str,
     planned: bool = False,
     status: Mapping[str, Any] | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> Any:
     """The report of a run, as the module report takes it; see report.of.
 
@@ -43,6 +44,7 @@ def fleet_report(
         of: the playbook.
         planned: whether it ran in check mode.
         status: what fleet_status has found; without it nothing was compared with the inventory.
+        told: what fleet_run has put together, if that was done already.
     """
     clusters = {name: cluster_name_of(name, hostvars[name]) for name in members}
     absent = [name for name in members if state_of(name, hostvars[name]) == "absent"]
@@ -52,7 +54,7 @@ def fleet_report(
     run = report.Run(of, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
     if of != _LOOKS:
         begun = begun_with(hostvars, host, members)
-        run = replace(run, told=fleet_run(hostvars, host, members, planned), begun=begun)
+        run = replace(run, told=told or fleet_run(hostvars, host, members, planned), begun=begun)
     return wrap_var(plain_copy(report.of(look, run)))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.controller import Controller, Fleet
+from tests.integration.controller import Controller, Fleet, Run
 from tests.integration.kubesphere import CLUSTERS, DEPLOYMENTS, SYSTEM, Audit, eventually, names, steer
 from tests.integration.objects import Objects, all_objects, difference
 from tests.sandbox.cluster import Cluster
@@ -134,6 +134,8 @@ def test_living_members(controller: Controller, installed: Installed, clusters: 
     federate(member)
     uid = member.api.get(f"{NAMESPACES}/team-project")["metadata"]["uid"]
     token = clusters["host"].api.get(f"{CLUSTERS}/member-2")["spec"]["connection"]["token"]
+    shorter = controller.playbook("unbind", absent(installed, "member-1").without("member-2"), "--check")
+    assert told(shorter)["summary"] == "Plan: 1 to unbind; 1 not in the inventory, left alone: member-2."
     wanted = absent(installed, *MEMBERS)
 
     audit = Audit(clusters.values())
@@ -143,6 +145,12 @@ def test_living_members(controller: Controller, installed: Installed, clusters: 
     run = controller.playbook("unbind", wanted, "--diff", "-vvv")
     assert run.status == 0, run.output
     assert foretold.actions == run.actions
+    plan, done = told(foretold), told(run)
+    assert (plan["summary"], done["summary"]) == ("Plan: 2 to unbind.", "Done: 2 unbound.")
+    assert plan["summary"] in foretold.output
+    assert plan["changes"] == done["changes"]
+    assert plan["changes"].keys() == set(MEMBERS)
+    assert (done["not_begun"], done["left_alone"]) == ([], [])
     assert "delete Workspace team on member-1: it came from the host" in run.actions
     agent = "delete Deployment kubesphere-system/cluster-agent on member-2: the host does not know it any more"
     assert agent in run.actions
@@ -161,8 +169,18 @@ def test_living_members(controller: Controller, installed: Installed, clusters: 
     again = controller.playbook("unbind", wanted)
     assert again.status == 0, again.output
     assert again.actions == []
+    assert told(again)["summary"] == "Done: nothing was to be done, 2 as they should be."
     assert audit.requests().keys() == set(clusters)
     assert audit.writes() == {}
+
+
+def told(run: Run) -> dict[str, Any]:
+    """What a run has handed on: a plan, or what it has done."""
+    names = ("kubesphere_plan", "kubesphere_run")
+    stats = (task.result.get("ansible_stats") or {} for task in run.tasks if task.status == "ok")
+    found = [value for each in stats for name, value in each.get("data", {}).items() if name in names]
+    assert found, run.output
+    return dict(found[-1])
 
 
 def stands_as_before(cluster: Cluster, before: Objects) -> None:
@@ -312,12 +330,15 @@ def test_cluster_that_the_inventory_no_longer_lists(
     shorter = imported.without(*MEMBERS).with_all(kubesphere_unbind=["member-2"])
     refused = controller.playbook("unbind", shorter)
     assert "it is not reached by the play" in refused.output
+    assert told(refused)["summary"] == "Done: nothing was to be done; 1 failed: member-2."
     forced = shorter.with_all(kubesphere_force=True)
     foretold = controller.playbook("unbind", forced, "--check")
     assert foretold.status == 0, foretold.output
     run = controller.playbook("unbind", forced)
     assert run.status == 0, run.output
     assert foretold.actions == run.actions == ["delete Cluster member-2 on host: unbind it"]
+    assert told(foretold)["summary"] == "Plan: 1 to unbind."
+    assert told(foretold)["changes"] == told(run)["changes"]
     stands_as_before(clusters["host"], installed.before["host"])
     member = clusters["member-2"]
     assert member.api.find(AGENT) is not None

@@ -44,12 +44,13 @@ _SEVERAL = 3  # writes of one kind for one reason, beyond which they are counted
 _NAME = "<name>"
 
 
-def of(phases: Phases, clusters: Iterable[str]) -> Data:
+def of(phases: Phases, clusters: Iterable[str], left_alone: Sequence[str] = ()) -> Data:
     """Everything that a run would do, or has done.
 
     Args:
         phases: what they returned; whether in check mode makes no difference.
         clusters: inventory names of the fleet, in the order in which it is told of them.
+        left_alone: names of Clusters that are not in the inventory, and are no business of a run that unbinds.
 
     Returns:
         Mappings by inventory name, of those clusters only of which there is something to tell. ``changes``: a list of
@@ -57,13 +58,15 @@ def of(phases: Phases, clusters: Iterable[str]) -> Data:
         ``fields`` (the differences in words, where an object is changed). ``problems``: why it cannot go on.
         ``warnings``, and ``unknown``: what a plan cannot tell.
 
-        Besides, ``not_begun`` has the names of the clusters that no phase came to, ``clusters`` those of all that are
-        in any of these, in order, and ``counts`` the numbers of clusters for each of WORDS, ``unchanged``, ``problems``
-        and ``not_begun``; whoever has problems counts there only.
+        Besides, ``not_begun`` has the names of the clusters that no phase came to, ``left_alone`` what was given,
+        ``clusters`` those of all that are in any of these but the last, in order. ``counts`` has the numbers of
+        clusters for each of WORDS, ``unchanged``, ``problems`` and ``not_begun``; whoever has problems counts there
+        only.
     """
     looked_at = preflight.all_problems({name: _seen(each) for name, each in (phases.get(LOOKED) or {}).items()})
     parts = ("changes", "problems", "warnings", "unknown")
     found: Data = {"clusters": [], **{part: {} for part in parts}, "not_begun": []}
+    found["left_alone"] = list(left_alone)
     counts: Counter[str] = Counter()
     for name in clusters:
         told = _one(name, phases, looked_at.get(name) or [])
@@ -93,7 +96,11 @@ def summary(found: Mapping[str, Any], planned: bool) -> str:
         steps = ["nothing to do" if planned else "nothing was to be done"]
     line = f"{'Plan' if planned else 'Done'}: {', '.join(steps)}"
     line += f", {counts['unchanged']} as they should be" if counts["unchanged"] else ""
-    for names, text in ((found["problems"], "cannot" if planned else "failed"), (found["not_begun"], "not begun")):
+    for names, text in (
+        (found["problems"], "cannot" if planned else "failed"),
+        (found["not_begun"], "not begun"),
+        (found["left_alone"], "not in the inventory, left alone"),
+    ):
         line += f"; {len(names)} {text}: {some(list(names))}" if names else ""
     return f"{line}."
 

@@ -134,3 +134,53 @@ def test_results_of_a_status() -> None:
 def test_a_run_in_short() -> None:
     found = FILTERS["run_brief"](told({"a": {"import_fleet": HOSTILE}}), "/somewhere")
     assert (found["changed"], found["failed"], found["report"]) == (False, ["a"], "/somewhere")
+
+
+def unbound(name: str, failed: bool = False) -> dict[str, Any]:
+    if failed:
+        return {"failed": True, "msg": "it is not reached", "module": "member"}
+    header = f"Cluster {name} on host"
+    diff = {"before_header": header, "after_header": header, "before": {"kind": "Cluster"}, "after": {}}
+    actions = [f"delete {header}: unbind it"]
+    return {"changed": True, "module": "member", "actions": actions, "diff": [diff], "member_cleaned": False}
+
+
+class TestUnbind:
+    """A run that is about members that are to be absent."""
+
+    ABSENT: Mapping[str, Any] = {"kubesphere_member_state": "absent"}
+
+    def told(self, hostvars: Mapping[str, Any], left_alone: list[str], planned: bool = True) -> Any:
+        members = [name for name in hostvars if name != "host"]
+        return FILTERS["fleet_run"]({"host": {}, **hostvars}, "host", members, planned, left_alone)
+
+    def test_who_is_to_be_present_is_none_of_its_business(self) -> None:
+        fleet = {"clusters": {"a": unbound("a")}}
+        hostvars = {"a": {**self.ABSENT, "unbind_fleet": fleet}, "b": {"unbind_fleet": fleet}, "c": self.ABSENT}
+        found = self.told(hostvars, [])
+        assert found["clusters"] == ["a", "c"]
+        assert found["summary"] == "Plan: 1 to unbind; 1 not begun: c."
+
+    def test_clusters_beside_the_inventory(self) -> None:
+        results = [
+            {"item": "x", **unbound("x")},
+            {"item": "y", **unbound("y", failed=True)},
+            {"item": "a", **unbound("a")},
+            {"item": "z", "skipped": True},
+        ]
+        hostvars = {"host": {"unbind_others": {"results": results}}, "a": {"kubesphere_cluster_name": "other"}}
+        found = self.told(hostvars, ["stranger"], planned=False)
+        assert found["clusters"] == ["x", "y", "Cluster a"]  # a member of the inventory is called so, too
+        assert found["changes"]["x"][0]["writes"][0]["action"] == "delete Cluster x on host: unbind it"
+        assert found["problems"] == {"y": ["it is not reached"]}
+        assert found["left_alone"] == ["stranger"]
+        assert found["summary"] == "Done: 2 unbound; 1 failed: y; 1 not in the inventory, left alone: stranger."
+        suites = FILTERS["run_results"](hostvars, "host", ["a"], found)["suites"]
+        assert [(each["name"], [case["cluster"] for case in each["cases"]]) for each in suites] == [
+            ("unbind", ["x", "y", "Cluster a"])
+        ]
+
+    def test_a_second_run(self) -> None:
+        fleet = {"clusters": {"a": {"changed": False, "module": "member", "member_cleaned": True}}}
+        found = self.told({"a": {**self.ABSENT, "unbind_fleet": fleet}}, [])
+        assert found["summary"] == "Plan: nothing to do, 1 as they should be."
