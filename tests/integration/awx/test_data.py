@@ -256,6 +256,15 @@ def test_whatever_writes_in_a_workflow_waits_for_an_approval(data: Data) -> None
         assert templates[planned]["survey_spec"] == templates[run]["survey_spec"] == workflow["survey_spec"]
 
 
+def test_whatever_was_written_is_looked_at(data: Data) -> None:
+    """A workflow fails if something does not work at its end."""
+    for workflow in data["controller_workflows"]:
+        nodes = {node["identifier"]: node for node in workflow["workflow_nodes"]}
+        last = nodes[path(nodes)[-1]]
+        assert last["unified_job_template"]["name"] == "KubeSphere: status"
+        assert last["extra_data"] == {"kubesphere_status_fail_on": "error"}
+
+
 def following(node: Data) -> list[str]:
     """Identifiers of what a node leads to."""
     return [each["identifier"] for each in node.get("related", {}).get("success_nodes", [])]
