@@ -151,7 +151,7 @@ def _imported(tasks: Any) -> set[str]:
     if not isinstance(tasks, dict):
         return set()
     role = tasks.get("ansible.builtin.import_role", {}).get("name", "").removeprefix(f"{COLLECTION}.")
-    return {*([role] if role else []), *_imported(tasks.get("block"))}
+    return {*([role] if role else []), *_imported(tasks.get("block")), *_imported(tasks.get("always"))}
 
 
 def _resolved(names: set[str], root: Path) -> set[str]:
