@@ -15,7 +15,7 @@ import re
 import ssl
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class Connection:
         impersonate_user: user to act as.
         impersonate_groups: groups to act as.
         context: the kubeconfig's context that this was read from.
+        token_in_place_of: gives the token to use once the API server has refused one. Those of credential plugins and
+            of files end after some minutes, and an installation takes as long.
     """
 
     server: str
@@ -64,6 +66,7 @@ class Connection:
     impersonate_user: str | None = None
     impersonate_groups: tuple[str, ...] = ()
     context: kubeconfig.Context | None = None
+    token_in_place_of: Callable[[Secret], Secret | None] | None = field(default=None, compare=False)
 
     def secrets(self) -> Iterable[Secret]:
         """What must never be shown."""
@@ -132,7 +135,7 @@ def resolve(options: Mapping[str, Any]) -> Connection:
     _check_proxy(proxy)
     validate = options.get("validate_certs")
     skip_by_context = bool(context and context.cluster.get("insecure-skip-tls-verify"))
-    token, certificate, key, basic = _credentials(options, context)
+    login = _login(options, context)
     user = options.get("impersonate_user") or (context.user.get("as") if context else None)
     groups = options.get("impersonate_groups") or (context.user.get("as-groups") if context else None) or ()
     for value in filter(None, [user, *groups]):
@@ -147,16 +150,17 @@ def resolve(options: Mapping[str, Any]) -> Connection:
         ca=_file(options, "ca_cert") or (context.inline("cluster", "certificate-authority") if context else None),
         verify=bool(validate) if validate is not None else not skip_by_context,
         tls_server_name=tls_server_name,
-        client_certificate=certificate,
-        client_key=key,
-        token=token,
-        basic=basic,
+        client_certificate=login.certificate,
+        client_key=login.key,
+        token=login.token,
+        basic=login.basic,
         proxy=proxy,
         no_proxy=options.get("no_proxy"),
         proxy_headers=_proxy_headers(options.get("proxy_headers") or {}),
         impersonate_user=user,
         impersonate_groups=tuple(groups),
         context=context,
+        token_in_place_of=login.token_in_place_of,
     )
 
 
@@ -213,59 +217,72 @@ def _forms(user: str, password: str) -> tuple[Secret, Secret]:
     return Secret(password), Secret(basic(user, password).partition(" ")[2])
 
 
-def _credentials(
-    options: Mapping[str, Any], context: kubeconfig.Context | None
-) -> tuple[Secret | None, str | None, Secret | None, tuple[str, Secret] | None]:
-    """Token, client certificate, client key, user name with password. Options replace the kubeconfig's credential."""
+@dataclass(frozen=True)
+class _Login:
+    """Who one is to the API server; the attributes are those of a connection."""
+
+    token: Secret | None = None
+    certificate: str | None = None
+    key: Secret | None = None
+    basic: tuple[str, Secret] | None = None
+    token_in_place_of: Callable[[Secret], Secret | None] | None = None
+
+
+def _login(options: Mapping[str, Any], context: kubeconfig.Context | None) -> _Login:
+    """Options replace the kubeconfig's credential."""
     if bool(options.get("client_cert")) != bool(options.get("client_key")):
         given, absent = ("client_cert", "client_key") if options.get("client_cert") else ("client_key", "client_cert")
         raise ConnectionOptionError(f"{given} is given without {absent}", hint=f"Give {absent} too, or neither.")
-    certificate, key = _file(options, "client_cert"), _file(options, "client_key")
+    certificate, key = _file(options, "client_cert"), _secret(_file(options, "client_key"))
     if options.get("api_key"):
-        return _token(str(options["api_key"]), "api_key"), certificate, Secret(key) if key else None, None
+        return _Login(_token(str(options["api_key"]), "api_key"), certificate, key)
     if options.get("username") and options.get("password") is not None:
-        return None, certificate, None, _password(str(options["username"]), str(options["password"]))
+        return _Login(certificate=certificate, basic=_password(str(options["username"]), str(options["password"])))
     if certificate and key:
-        return None, certificate, Secret(key), None
+        return _Login(certificate=certificate, key=key)
     if context is None:
-        return None, None, None, None
+        return _Login()
     if context.user.get("exec"):
-        return _plugin_credentials(context)
+        return _login_by_plugin(context)
     if context.user.get("auth-provider"):
         with _PROVIDER_LOCK:
-            return _provider_credentials(context)
-    token, key = context.token(), context.inline("user", "client-key")
-    where = f"the token of context {context.name!r}"
-    basic = (
+            return _login_by_provider(context)
+    return _Login(
+        _token_of(context),
+        context.inline("user", "client-certificate"),
+        _secret(context.inline("user", "client-key")),
         _password(context.user["username"], context.user.get("password") or "")
         if context.user.get("username")
-        else None
+        else None,
+        lambda _refused: _token_of(context),
     )
-    return (
-        _token(token, where) if token else None,
-        context.inline("user", "client-certificate"),
-        Secret(key) if key else None,
-        basic,
-    )
+
+
+def _secret(value: str | None) -> Secret | None:
+    return Secret(value) if value else None
 
 
 def _token(value: str, where: str) -> Secret:
     return Secret(kubeconfig.check_token(value, where))
 
 
-def _plugin_credentials(
-    context: kubeconfig.Context,
-) -> tuple[Secret | None, str | None, Secret | None, tuple[str, Secret] | None]:
-    try:
-        given = exec_plugin.ask(context)
-    except ConnectionOptionError as error:
-        raise _no_credential(context, error.message) from None
-    return given.token, given.certificate, given.key, None
+def _token_of(context: kubeconfig.Context) -> Secret | None:
+    token = context.token()
+    return _token(token, f"the token of context {context.name!r}") if token else None
 
 
-def _provider_credentials(
-    context: kubeconfig.Context,
-) -> tuple[Secret | None, str | None, Secret | None, tuple[str, Secret] | None]:
+def _login_by_plugin(context: kubeconfig.Context) -> _Login:
+    def given(refused: Secret | None = None) -> exec_plugin.Credential:
+        try:
+            return exec_plugin.ask(context, refused)
+        except ConnectionOptionError as error:
+            raise _no_credential(context, error.message) from None
+
+    first = given()
+    return _Login(first.token, first.certificate, first.key, token_in_place_of=lambda refused: given(refused).token)
+
+
+def _login_by_provider(context: kubeconfig.Context) -> _Login:
     """Ask an auth-provider, as it was before exec; the kubernetes package knows how, and is loaded for this alone."""
     try:
         from kubernetes.client import Configuration
@@ -290,7 +307,7 @@ def _provider_credentials(
     finally:
         # The package writes certificates to temporary files, and an Ansible worker ends without running exit handlers.
         kube_config._cleanup_temp_files()
-    return Secret(token) if token else None, files[0], Secret(files[1]) if files[1] else None, None
+    return _Login(_secret(token), files[0], _secret(files[1]))
 
 
 def _no_credential(context: kubeconfig.Context, why: str) -> ConnectionOptionError:

@@ -17,8 +17,9 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -32,6 +33,7 @@ AT_A_TIME = 16
 
 _LONGEST = 60.0  # seconds that one may take
 _LEFT = 60.0  # seconds that a credential must last on to be used again
+_NEW = 60.0  # seconds in which a credential that is refused has not ended: asked again, the plugin would say the same
 _KIND = "ExecCredential"
 _CLUSTER = ("server", "tls-server-name", "insecure-skip-tls-verify", "proxy-url")
 _CONFIG = "client.authentication.k8s.io/exec"
@@ -48,19 +50,31 @@ class Credential:
         certificate: client certificate as PEM text.
         key: its key.
         expires: when; None where the plugin does not say.
+        since: when it was given, by the monotonic clock.
     """
 
     token: Secret | None
     certificate: str | None
     key: Secret | None
     expires: datetime | None
+    since: float = field(default_factory=time.monotonic)
+
+    def has_ended(self, refused: Secret | None) -> bool:
+        """Whether it is about to expire, or its token is the one that an API server has refused."""
+        if refused is not None and self.token == refused:
+            return time.monotonic() - self.since > _NEW
+        return self.expires is not None and (self.expires - datetime.now(timezone.utc)).total_seconds() < _LEFT
 
 
 _given: Once[Credential] = Once()
 
 
-def ask(context: Context) -> Credential:
+def ask(context: Context, refused: Secret | None = None) -> Credential:
     """The credential of a context's user. A plugin is run once for all that ask it the same.
+
+    Args:
+        context: of a kubeconfig, with a user who has ``exec``.
+        refused: a token of it that an API server does not take any longer.
 
     Raises:
         ConnectionOptionError: it gave none.
@@ -68,7 +82,7 @@ def ask(context: Context) -> Credential:
     call = _call(context)
     question = hashlib.sha256(json.dumps(call, sort_keys=True, default=str).encode()).hexdigest()
     found = _given.get(question, lambda: _run(*call))
-    if found.expires and (found.expires - datetime.now(timezone.utc)).total_seconds() < _LEFT:
+    if found.has_ended(refused):
         _given.forget(question)
         found = _given.get(question, lambda: _run(*call))
     return found

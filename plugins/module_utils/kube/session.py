@@ -16,7 +16,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlencode, urlsplit
 
@@ -49,6 +49,7 @@ MERGE_PATCH = "application/merge-patch+json"
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500  # objects per answer of a list, as kubectl asks for
+_REFUSED = 401
 _TOO_MANY = 429
 _BUSY = (_TOO_MANY, 503)  # the API server did nothing and says so: any request may be sent again
 _GATEWAY = (502, 504)  # a proxy on the way did not reach who stands behind it, and says no more
@@ -358,14 +359,22 @@ class Session:
     @contextlib.contextmanager
     def _stream(self, path: str, what: str, query: Mapping[str, str], silence: float) -> Iterator[Any]:
         """An answer that is read while it comes, and may be silent for so many seconds."""
-        response = self._pool.request(
-            "GET",
-            f"{self.server}{path}?{urlencode(query)}",
-            headers=self._headers,
-            preload_content=False,
-            retries=False,
-            timeout=urllib3.Timeout(connect=self.timeout, read=silence),
-        )
+
+        def opened() -> Any:
+            return self._pool.request(
+                "GET",
+                f"{self.server}{path}?{urlencode(query)}",
+                headers=self._headers,
+                preload_content=False,
+                retries=False,
+                timeout=urllib3.Timeout(connect=self.timeout, read=silence),
+            )
+
+        sent = self._headers
+        response = opened()
+        if response.status == _REFUSED and self._renewed(sent):
+            response.close()
+            response = opened()
         try:
             if response.status >= 400:
                 raise self._refused(what, response.status, response.read())
@@ -659,7 +668,8 @@ class Session:
         """Send a request until it is answered or patience ends; what is not safe to repeat is sent once."""
         url = self.server + path + ("?" + urlencode(query) if query else "")
         data = None if body is None else json.dumps(body).encode()
-        all_headers = {**self._headers, **(headers or {}), **({"Content-Type": content_type} if data else {})}
+        own = {**(headers or {}), **({"Content-Type": content_type} if data else {})}
+        sent, renewable = self._headers, True
         repeatable = repeatable or method in ("GET", "PATCH", "DELETE")
         deadline = time.monotonic() + (self.patience if patience is None else patience)
         pause = _FIRST_PAUSE
@@ -669,12 +679,15 @@ class Session:
                     method,
                     url,
                     body=data,
-                    headers=all_headers,
+                    headers={**sent, **own},
                     retries=False,
                     redirect=False,
                     timeout=urllib3.Timeout(connect=min(self.timeout, 10), read=self.timeout),
                 )
                 self.server_time = self._clock.told(response.headers.get("Date")) or self.server_time
+                if response.status == _REFUSED and renewable and self._renewed(sent):
+                    sent, renewable = self._headers, False
+                    continue
                 if response.status not in _BUSY and not (repeatable and _not_reached(response.status, response.data)):
                     return response.status, response.data
                 failure: KubeError = self._refused(what, response.status, response.data)
@@ -693,6 +706,24 @@ class Session:
             if method != "GET":
                 self._pass()
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _renewed(self, refused: Any) -> bool:
+        """Whether there is another token than in these headers, which were refused; it is used from now on."""
+        if self._headers is not refused:  # another thread has been here
+            return True
+        another, token = self.connection.token_in_place_of, self.connection.token
+        if another is None or token is None:
+            return False
+        try:
+            new = another(token)
+        except ConnectionOptionError:  # the refusal says more than that there is no other
+            return False
+        if new is None or new == token:
+            return False
+        self.redactor.add(new)
+        self.connection = replace(self.connection, token=new)
+        self._headers = _headers(self.connection)
+        return True
 
     def _unreachable(self, what: str, error: Exception) -> Unreachable:
         failure = Unreachable(

@@ -155,6 +155,20 @@ class TestSideBySide:
             resolve({"kubeconfig": asked("one", env=variables)})
         assert len(begun(tmp_path)) == times
 
+    def test_or_until_it_is_refused(
+        self, asked: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By whichever of the clusters; a token that was given just now, or another's, is no reason to ask again."""
+        first, second = (resolve({"kubeconfig": asked("refused")}) for _dummy in range(2))
+        assert first.token and first.token_in_place_of and second.token_in_place_of
+        assert first.token_in_place_of(first.token) == first.token
+        assert begun(tmp_path) == ["refused"]
+        monkeypatch.setattr(exec_plugin, "_NEW", -1.0)
+        first.token_in_place_of(Secret("another's"))
+        assert begun(tmp_path) == ["refused"]
+        second.token_in_place_of(first.token)
+        assert begun(tmp_path) == ["refused"] * 2
+
 
 class TestAsked:
     """What a plugin is told."""

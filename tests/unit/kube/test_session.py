@@ -9,19 +9,20 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube import errors
-from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.connection import Connection
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.connection import Connection, resolve
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import (
     Conflict,
     Gone,
     KubeError,
     NotFound,
     ServerError,
+    Unauthorized,
     Unreachable,
 )
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.objects import ensure
@@ -254,6 +255,66 @@ class TestPatience:
         server.script = [Reset()]
         with pytest.raises(Unreachable):
             connect(server).request("POST", PATH, {}, what="try")
+        assert len(server.requests) == 1
+
+
+class TestTokensThatEnd:
+    """Those of credential plugins, and of files that somebody writes anew, last for minutes."""
+
+    def session(self, server: Server, folder: Path) -> tuple[Session, Path]:
+        path = folder / "token"
+        path.write_text(f"{TOKEN}\n")
+        kubeconfig = {
+            "clusters": [{"name": "c", "cluster": {"server": server.url}}],
+            "users": [{"name": "u", "user": {"tokenFile": str(path)}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        return Session(resolve({"kubeconfig": kubeconfig}), "one", timeout=2, patience=3), path
+
+    @staticmethod
+    def only(token: str, reply: Reply) -> Callable[[Request], Reply]:
+        return lambda request: reply if request.headers["Authorization"] == f"Bearer {token}" else status(401)
+
+    def test_the_newer_one_is_taken_for_reads_and_writes(self, server: Server, tmp_path: Path) -> None:
+        session, path = self.session(server, tmp_path)
+        sibling = session.sibling()
+        path.write_text("a-newer-token")
+        server.script = [self.only("a-newer-token", Reply(200, LIVE))]
+        assert session.get(CONFIG_MAP, "a", "ns") == LIVE
+        assert session.get(CONFIG_MAP, "a", "ns") == LIVE
+        assert len(server.requests) == 3
+        sibling.create(MAP)
+        assert [each.method for each in server.requests[3:]] == ["POST", "POST"]
+        assert session.redactor.text("a-newer-token") == "***"
+
+    def test_and_for_watches(self, server: Server, tmp_path: Path) -> None:
+        session, path = self.session(server, tmp_path)
+        path.write_text("a-newer-token")
+        event = json.dumps({"type": "MODIFIED", "object": LIVE}).encode() + b"\n"
+        server.script = [self.only("a-newer-token", Reply(200, event))]
+        assert list(session.watch(CONFIG_MAP, "a", "ns", "1", 1)) == [LIVE]
+
+    def test_once_for_a_request(self, server: Server, tmp_path: Path) -> None:
+        """A token that is new whenever one looks is not tried for ever."""
+        session, path = self.session(server, tmp_path)
+
+        def refuse(_request: Request) -> Reply:
+            path.write_text(f"token-{len(server.requests)}")
+            return status(401)
+
+        server.script = [refuse]
+        with pytest.raises(Unauthorized):
+            session.get(CONFIG_MAP, "a", "ns")
+        assert len(server.requests) == 2
+
+    @pytest.mark.parametrize("later", [TOKEN, "two words", None])
+    def test_without_a_newer_one_the_refusal_stands(self, server: Server, tmp_path: Path, later: str | None) -> None:
+        session, path = self.session(server, tmp_path)
+        path.unlink() if later is None else path.write_text(later)
+        server.script = [status(401)]
+        with pytest.raises(Unauthorized, match="401"):
+            session.get(CONFIG_MAP, "a", "ns")
         assert len(server.requests) == 1
 
 
