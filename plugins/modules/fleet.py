@@ -20,8 +20,9 @@ description:
     exceptions, O(phases[].clusters) and O(phases[].judged).
   - A cluster that fails goes no further, and does not make the task fail. Its failure is kept in RV(clusters), and the
     module M(kubesphere.multicluster.outcome) hands each cluster its own result later.
-  - Without C(run_once), the task is for its own inventory host alone. It has one phase, fails if that fails, and is
-    done by the connection of that host. That is for clusters behind a bastion, and for strategies other than linear.
+  - Without C(run_once), the task is for its own inventory host alone. It has one phase, fails if that fails, returns
+    what that returns, too, and is done by the connection of that host. That is for clusters behind a bastion, and for
+    strategies other than linear.
   - The keywords C(serial) and C(throttle) bound how many clusters are worked on at the same time, as everywhere.
 options:
   phases:
@@ -164,7 +165,7 @@ clusters:
     - What happened to each cluster, by its inventory name, in the last phase that it came to. It has what the module of
       that phase returns, C(phase), C(module) and C(seconds), and C(failed) with C(msg) if it failed.
     - Clusters that no phase was for, or that had failed before, are not in it.
-  returned: always
+  returned: success
   type: dict
   sample:
     member-1: {changed: true, name: member-1, verified: true, phase: import, module: member, seconds: 2.1}
@@ -176,18 +177,18 @@ registers:
     install_fleet: {clusters: {member-1: {changed: false, phase: install, module: cluster_configuration, seconds: 0.2}}}
 ended:
   description: When the task ended, in seconds since 1970.
-  returned: always
+  returned: success
   type: float
   sample: 1763866800.123
 changed_clusters:
   description: Inventory names of the clusters in which something changed.
-  returned: always
+  returned: success
   type: list
   elements: str
   sample: [member-1]
 failed_clusters:
   description: Inventory names of the clusters that failed.
-  returned: always
+  returned: success
   type: list
   elements: str
   sample: []

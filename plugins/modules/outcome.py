@@ -40,13 +40,13 @@ EXAMPLES = r"""
 RETURN = r"""
 phases:
   description: C(phase), C(seconds) and C(changed) of each step that the cluster took part in; C(failed) and C(msg) too.
-  returned: always
+  returned: success, and where the cluster failed
   type: list
   elements: dict
   sample: [{phase: import, seconds: 2.1, changed: true}]
 actions:
   description: Each write in words, in order.
-  returned: always
+  returned: success, and where the cluster failed
   type: list
   elements: str
   sample: ["create Cluster member-1 on host: import it"]
