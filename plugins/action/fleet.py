@@ -90,11 +90,14 @@ class _All:
             self._warn(self._road.warnings())
         last: dict[str, Outcome] = {}
         registers: dict[str, dict[str, Any]] = {}
+        named: dict[str, dict[str, Outcome]] = {}  # what is one to the user may be two, of the host and of the members
         for phase, outcomes in zip(self._road.phases, self._outcomes):
-            if len(outcomes) > 1:
-                show(summary(phase["phase"], outcomes.values()))
+            named.setdefault(phase["phase"], {}).update(outcomes)
             last |= outcomes
             registers.setdefault(phase["register"], {"clusters": {}})["clusters"] |= outcomes
+        for name, found in named.items():
+            if len(found) > 1:
+                show(summary(name, found.values()))
         changed = {name for outcomes in self._outcomes for name, each in outcomes.items() if each.get("changed")}
         clusters = {name: {**last[name], "changed": name in changed} for name in self._names if name in last}
         return {**_result(clusters), **({"registers": registers} if len(self._road.phases) > 1 else {})}

@@ -79,6 +79,12 @@ options:
         else applies it on the member, and the task waits for the agent. With O(state=absent), it takes O(force).
     type: bool
     default: true
+  proxy_address_follows:
+    description:
+      - Whether the run finds or sets the host's proxy address before it comes to the member.
+      - In check mode, a plan without the address then says so. Otherwise the member is refused, as in a run.
+    type: bool
+    default: false
   agent_manifest_path:
     description:
       - File for the agent's manifest where the member is not O(reachable). It holds the agent's token and is for its

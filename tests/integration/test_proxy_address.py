@@ -113,6 +113,16 @@ def test_pending_in_silence_is_no_error_where_members_may_be_direct(
     assert published(host) == ""
 
 
+def test_a_plan_goes_on_where_the_run_will_have_the_address(controller: Controller, alone: Fleet) -> None:
+    run = controller.playbook("site", alone, "--check")
+    assert run.status == 0, run.output
+    assert "create Cluster member-1 on host: import it" in run.output
+    assert "the host's proxy address is known after the run, which finds or sets it first" in run.output
+    run = controller.playbook("import", alone, "--check")
+    assert run.status == 2
+    assert "there is no proxy address that an agent could call" in run.failures["member-1"]
+
+
 def test_without_agents_nothing_is_asked(controller: Controller, alone: Fleet, host: Cluster) -> None:
     audit = Audit([host])
     run = controller.playbook("proxy", alone.with_member("member-1", kubesphere_connection="direct"))

@@ -138,7 +138,11 @@ def run(options: Options, context: Context) -> Result:
             handed_over.warnings.append(f"{name}: its agent is to be changed: apply {path} on the member again.")
         return str(path)
 
-    agent = agent_options(options, hand_over=hand_over if options["agent_manifest_path"] else None)
+    agent = agent_options(
+        options,
+        address_follows=options["proxy_address_follows"],
+        hand_over=hand_over if options["agent_manifest_path"] else None,
+    )
     wanted = member.Wanted(
         name=name,
         connection=options["connection"],
@@ -199,6 +203,7 @@ GOAL = Goal(
         "connection": {"type": "str", "default": "direct", "choices": ["direct", "agent", "auto"]},
         "switch_connection": {"type": "bool", "default": False},
         "reachable": {"type": "bool", "default": True},
+        "proxy_address_follows": {"type": "bool", "default": False},
         "agent_manifest_path": {"type": "path"},
         "kubesphere_api_endpoint": {"type": "str"},
         "credential_days": {"type": "int", "default": 365},

@@ -35,7 +35,9 @@ class Choice:
     fresh: bool = True
 
 
-def choose(host: Session, cluster_name: str, config: KubeSphereConfig, direct: Direct | None, agent: Agent) -> Choice:
+def choose(
+    host: Session, cluster_name: str, config: KubeSphereConfig, direct: Direct | None, agent: Agent
+) -> Choice | None:
     """Direct if the host reaches the member's API server; by agent if only the member reaches the host's tower.
 
     Args:
@@ -44,6 +46,9 @@ def choose(host: Session, cluster_name: str, config: KubeSphereConfig, direct: D
         config: the host's kubesphere-config.
         direct: the direct connection as it would be made; None where there is no kubeconfig to give to KubeSphere.
         agent: the agent connection as it would be made.
+
+    Returns:
+        The choice; None where a plan cannot tell it yet, for want of the proxy address.
 
     Raises:
         Refused: neither holds; says what was tried from where.
@@ -59,6 +64,8 @@ def choose(host: Session, cluster_name: str, config: KubeSphereConfig, direct: D
         tried.append(f"direct: {text}")
     if agent.bad_address:
         tried.append(f"agent: {agent.bad_address.message}")
+    elif agent.address_follows:
+        return None
     elif not agent.address:
         tried.append("agent: the host has no proxy address; run the playbook kubesphere.multicluster.proxy")
     else:

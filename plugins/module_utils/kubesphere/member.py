@@ -230,6 +230,10 @@ class _Import:
                 self.warnings.append(NotYetKnown(text))
                 return None
             self.choice = connection_choice.choose(self.host, self.wanted.name, config, direct, agent)
+            if self.choice is None:
+                text = f"{self.where}: its connection is chosen when the host has its proxy address."
+                self.warnings.append(NotYetKnown(text))
+                return None
             if self.choice.connection == "direct":
                 return direct
         for problem in check_service_name(self.wanted.name):

@@ -48,6 +48,7 @@ class AgentOptions:
         proxy_address: URL of the host's tower for this member, in place of the address in force.
         settings: what he says of the agent's Deployment.
         manifest_source: ``collection`` makes the agent's manifest here; ``ks_apiserver`` has the host give it out.
+        address_follows: whether the run finds or sets the address before it comes to the member: a plan may be without.
         hand_over: takes the agent's manifest where the play cannot reach the member, and whether an agent is connected
             already; says where the manifest is then, empty where nobody needs it.
     """
@@ -55,6 +56,7 @@ class AgentOptions:
     proxy_address: str | None = None
     settings: agent.Settings = field(default_factory=agent.Settings)
     manifest_source: str = "collection"
+    address_follows: bool = False
     hand_over: Callable[[Object, bool], str] | None = None
 
 
@@ -112,6 +114,11 @@ class Agent:
             for secret in options.settings.secrets():
                 session.redactor.add(secret)
 
+    @property
+    def address_follows(self) -> bool:
+        """Whether this is a plan that is without the address, which the run will have."""
+        return self.options.address_follows and self.host.planning and not (self.address or self.bad_address)
+
     def check(self, live: Object | None) -> list[str]:  # noqa: ARG002
         """Refuse what cannot come to a connection, before anything is written.
 
@@ -123,20 +130,24 @@ class Agent:
             return [NotYetKnown(f"{self.cluster_name}: {text}")]
         if self.bad_address:
             raise self.bad_address
-        if not self.address:
+        if not self.address and not self.address_follows:
             raise Refused(
                 "there is no proxy address that an agent could call: neither proxyPublishAddress is set nor has the "
                 f"Service {NAMESPACE}/{TOWER} an address",
                 self.host.cluster,
                 "Run the playbook kubesphere.multicluster.proxy; set kubesphere_proxy_address if you know the address.",
             )
+        if self.member is not None:
+            self._standing = agent.find(self.member)
+            if self._standing is None:
+                self._check_service_account(self.member)
+            else:
+                self._check_other(self._standing)
+        if self.address_follows:
+            text = "the host's proxy address is known after the run, which finds or sets it first."
+            return [NotYetKnown(f"{self.cluster_name}: {text}")]
         if self.member is None:
             return []
-        self._standing = agent.find(self.member)
-        if self._standing is None:
-            self._check_service_account(self.member)
-        else:
-            self._check_other(self._standing)
         if self._standing is None or agent.proxy_address_of(self._standing) != self.address:
             return self._check_reached()
         return []

@@ -47,6 +47,7 @@ PLAIN: dict[str, Any] = {
     "state": "present",
     "force": False,
     "reachable": True,
+    "proxy_address_follows": False,
     "agent_manifest_path": None,
     "kubesphere_api_endpoint": None,
     "credential": "given",
@@ -188,6 +189,7 @@ def test_what_is_said_of_an_agent(calls: list[tuple[Any, ...]]) -> None:
         "pull_secrets": ["pull"],
         "agent": agent,
         "agent_manifest_source": "ks_apiserver",
+        "proxy_address_follows": True,
     }
     goal_of_member.GOAL.run(options, Context(cluster="one"))
     wanted = calls[0][2]
@@ -197,6 +199,7 @@ def test_what_is_said_of_an_agent(calls: list[tuple[Any, ...]]) -> None:
         proxy_address="http://192.0.2.9:8080",
         settings=Settings(registry="r.example.org:5000", pull_secrets=["pull"], **agent),
         manifest_source="ks_apiserver",
+        address_follows=True,
     )
 
 

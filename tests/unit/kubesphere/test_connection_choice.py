@@ -260,6 +260,14 @@ class TestNeither:
             "agent: the host has no proxy address; run the playbook kubesphere.multicluster.proxy"
         )
 
+    def test_a_plan_without_an_address_that_the_run_will_have(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world = World(monkeypatch, planning=True, address="")
+        world.answer = "dial tcp 192.0.2.1:6443: connect: connection refused"
+        found = world.auto(agent=AgentOptions(address_follows=True))
+        assert (found.actions, found.data["connection"]) == ([], None)
+        assert "member: its connection is chosen when the host has its proxy address." in found.warnings
+        assert "run the playbook kubesphere.multicluster.proxy" in self.refused(world)
+
     def test_no_kubeconfig_and_no_proxy_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
         world = World(monkeypatch, address="")
         assert NO_KUBECONFIG in self.refused(world, direct=None)

@@ -351,6 +351,19 @@ class TestRefusals:
         assert error.cluster == "host"
         assert "playbook kubesphere.multicluster.proxy" in error.hint
 
+    def test_a_plan_may_be_without_an_address_that_the_run_will_have(self) -> None:
+        follows = AgentOptions(address_follows=True)
+        plan = Fleet(planning=True, address="")
+        found = plan.run(agent=follows)
+        assert [action.partition(":")[0] for action in found.actions] == [
+            "create Cluster m on host",
+            "create Deployment kubesphere-system/cluster-agent on member",
+        ]
+        assert "m: the host's proxy address is known after the run, which finds or sets it first." in found.warnings
+        assert found.data["proxy_address"] is None
+        self.refused(Fleet(address=""), "there is no proxy address", agent=follows)
+        self.refused(Fleet(planning=True, address=""), "there is no proxy address")
+
     def test_an_address_that_no_agent_can_dial(self) -> None:
         fleet = Fleet()
         with pytest.raises(KubeError, match="loopback"):
