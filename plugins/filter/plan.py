@@ -122,7 +122,7 @@ def _phases(
 
 def _beside(hostvars: Mapping[str, Mapping[str, Any]], host: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """What was unbound beside the inventory, by the Cluster's name: the host's own task does that, one by one."""
-    read = getattr(hostvars, "raw_get", None) or hostvars.get
+    read = getattr(hostvars, "raw_get", None) or hostvars.__getitem__
     left = (read(host) if host in hostvars else {}).get(BESIDE) or {}
     yield from ((str(each["item"]), each) for each in left.get("results") or () if not each.get("skipped"))
 
