@@ -62,6 +62,16 @@ def problem_list(problems: Mapping[str, Sequence[str]], only: str | None = None)
     return preflight.problem_list(problems, only)
 
 
+def preflight_lines(clusters: Mapping[str, Mapping[str, Any]], host: str) -> list[str]:
+    """What the preflight has seen, as lines without control characters; see preflight.in_words.
+
+    Args:
+        clusters: outcomes by inventory name.
+        host: inventory name of the host.
+    """
+    return [_cell(line) for line in preflight.in_words(clusters, host)]
+
+
 def member_table(members: Sequence[Mapping[str, Any]], expected: Sequence[str]) -> list[str]:
     """Lines of a table of the fleet, the host first, then the members by name.
 
@@ -219,6 +229,7 @@ class FilterModule:
             "member_states": member_states,
             "member_table": member_table,
             "members_used": members_used,
+            "preflight_lines": preflight_lines,
             "problem_list": problem_list,
             "proxy_url": proxy_url,
             "status_fails": status_fails,

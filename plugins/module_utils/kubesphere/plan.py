@@ -63,7 +63,9 @@ def of(phases: Phases, clusters: Iterable[str], left_alone: Sequence[str] = ()) 
         clusters for each of WORDS, ``unchanged``, ``problems`` and ``not_begun``; whoever has problems counts there
         only.
     """
-    looked_at = preflight.all_problems({name: _seen(each) for name, each in (phases.get(LOOKED) or {}).items()})
+    looked_at = preflight.all_problems(
+        {name: preflight.without_verdict(each) for name, each in (phases.get(LOOKED) or {}).items()}
+    )
     parts = ("changes", "problems", "warnings", "unknown")
     found: Data = {"clusters": [], **{part: {} for part in parts}, "not_begun": []}
     found["left_alone"] = list(left_alone)
@@ -143,11 +145,6 @@ def _one(name: str, phases: Phases, problems: Sequence[str]) -> Data:
         told[part] = [str(each) for each in dict.fromkeys(told[part])]  # the same warning may come with each phase
     told["warnings"] = [each for each in told["warnings"] if each not in told["unknown"]]
     return told
-
-
-def _seen(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A look at a cluster without the verdict, which repeats the problems."""
-    return {key: value for key, value in result.items() if key != "failed" or "cluster" not in result}
 
 
 def _counted(told: Data, begun: bool) -> set[str]:

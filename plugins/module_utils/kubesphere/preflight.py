@@ -14,7 +14,7 @@ from ..kube.errors import KubeError
 from ..kube.resources import NAMESPACE as NAMESPACE_KIND
 from ..kube.resources import SELF_SUBJECT_ACCESS_REVIEW, STORAGE_CLASS, Object
 from ..kube.session import Session
-from . import configuration, member_credential, releases, upgrade
+from . import configuration, member_credential, releases, table, upgrade
 from .credentials import Kubeconfig
 from .installed import Installed
 from .names import CLUSTER, CLUSTER_CONFIGURATION, HOST_LABEL, INSTALLER, NAMESPACE, check_service_name
@@ -221,6 +221,34 @@ def problem_list(problems: Mapping[str, Sequence[str]], only: str | None = None)
     count = sum(map(len, chosen.values()))
     lines = [f"- {name}: {problem}" for name in sorted(chosen) for problem in chosen[name]]
     return "\n".join([f"{count} problem{'s' if count != 1 else ''} found:", *lines])
+
+
+def in_words(looked_at: Mapping[str, Mapping[str, Any]], host: str) -> list[str]:
+    """What was seen of each cluster, as a table, the host first, and everything that is wrong, as one list.
+
+    Args:
+        looked_at: as :func:`all_problems` takes it, judged or not.
+        host: inventory name of the host.
+    """
+    problems = all_problems({name: without_verdict(result) for name, result in looked_at.items()})
+    rows = [("CLUSTER", "ROLE", "SERVER", "KUBERNETES", "KUBESPHERE", "PROBLEMS")]
+    for name in sorted(looked_at, key=lambda name: (name != host, name)):
+        cluster = looked_at[name].get("cluster") or {}
+        standing = (cluster.get("installed") or {}).get("release")
+        seen = [
+            cluster.get("server"),
+            cluster.get("kubernetes_version"),
+            standing or (cluster.get("uid") and "none yet"),
+        ]
+        cells = [str(each or "-") for each in seen]
+        rows.append((name, "host" if name == host else "member", *cells, str(len(problems.get(name, ())) or "none")))
+    told = problem_list(problems).splitlines() if problems else ["No problem found."]
+    return [*table.aligned(rows), "", *told]
+
+
+def without_verdict(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A look at a cluster as it was before it was judged; the verdict repeats the problems."""
+    return {key: value for key, value in result.items() if key != "failed" or "cluster" not in result}
 
 
 def refusal(problems: Mapping[str, Sequence[str]], name: str) -> str:

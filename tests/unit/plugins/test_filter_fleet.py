@@ -77,6 +77,28 @@ def test_a_proxy_address_has_its_port() -> None:
     assert url(8080) == 8080
 
 
+def test_what_the_preflight_has_seen() -> None:
+    """The host first, and one list; a verdict adds nothing, whoever was not looked at is there, too."""
+    seen = {"server": "https://a\x1b:6443", "uid": "1", "kubernetes_version": "v1.26.5", "cluster_role": "host"}
+    good = {"cluster": {**seen, "installed": {"release": "v3.4.1"}}, "problems": []}
+    new = {"cluster": {**seen, "uid": "2", "installed": {"release": None}}, "problems": ["no StorageClass"]}
+    away = {"cluster": {"server": None, "uid": None, "installed": None}, "problems": ["no way"]}
+    clusters = {"c": {"failed": True, "msg": "bad"}, "b": {**new, "failed": True, "msg": "x"}, "a": away, "host": good}
+    assert FILTERS["preflight_lines"](clusters, "host") == [
+        "CLUSTER  ROLE    SERVER           KUBERNETES  KUBESPHERE  PROBLEMS",
+        "host     host    https://a :6443  v1.26.5     v3.4.1      none",
+        "a        member  -                -           -           1",
+        "b        member  https://a :6443  v1.26.5     none yet    1",
+        "c        member  -                -           -           1",
+        "",
+        "3 problems found:",
+        "- a: no way",
+        "- b: no StorageClass",
+        "- c: bad",
+    ]
+    assert FILTERS["preflight_lines"]({"host": good}, "host")[-1] == "No problem found."
+
+
 def test_a_table() -> None:
     host = {
         "name": "host",
