@@ -63,13 +63,13 @@ def problem_list(problems: Mapping[str, Sequence[str]], only: str | None = None)
 
 
 def preflight_lines(clusters: Mapping[str, Mapping[str, Any]], host: str) -> list[str]:
-    """What the preflight has seen, as lines without control characters; see preflight.in_words.
+    """What the preflight has seen, as lines without control characters; see preflight.lines.
 
     Args:
         clusters: outcomes by inventory name.
         host: inventory name of the host.
     """
-    return [_cell(line) for line in preflight.in_words(clusters, host)]
+    return [_cell(line) for line in preflight.lines(clusters, host)]
 
 
 def member_table(members: Sequence[Mapping[str, Any]], expected: Sequence[str]) -> list[str]:

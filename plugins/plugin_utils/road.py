@@ -14,11 +14,11 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ..module_utils.goals import cluster_configuration, cluster_info, member, proxy_address
 from ..module_utils.goals.fan_out import Outcome
 from ..module_utils.goals.goal import Goal
+from ..module_utils.goals.variable_names import VariableNames
 from .host_variables import HostVariables, Variables, merged
 from .local_goal import COLLECTION, LocalGoal
 from .registered import left_with
 from .variable_checks import VariableChecks
-from .variable_names import VariableNames
 
 GOALS: dict[str, Goal] = {
     each.GOAL.name: each.GOAL for each in (cluster_configuration, cluster_info, member, proxy_address)

@@ -219,11 +219,11 @@ def problem_list(problems: Mapping[str, Sequence[str]], only: str | None = None)
     """
     chosen = {name: found for name, found in problems.items() if only in (None, name)}
     count = sum(map(len, chosen.values()))
-    lines = [f"- {name}: {problem}" for name in sorted(chosen) for problem in chosen[name]]
-    return "\n".join([f"{count} problem{'s' if count != 1 else ''} found:", *lines])
+    told = [f"- {name}: {problem}" for name in sorted(chosen) for problem in chosen[name]]
+    return "\n".join([f"{count} problem{'s' if count != 1 else ''} found:", *told])
 
 
-def in_words(looked_at: Mapping[str, Mapping[str, Any]], host: str) -> list[str]:
+def lines(looked_at: Mapping[str, Mapping[str, Any]], host: str) -> list[str]:
     """What was seen of each cluster, as a table, the host first, and everything that is wrong, as one list.
 
     Args:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.kubesphere.multicluster.plugins.plugin_utils.variable_names import VariableNames
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.goals.variable_names import VariableNames
 
 OPTIONS = ["kubesphere_kubeconfig", "kubesphere_context", "kubesphere_release", "kubesphere_proxy_address"]
 

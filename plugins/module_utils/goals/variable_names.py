@@ -1,14 +1,14 @@
 # Copyright (c) 2026, kubesphere.multicluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names of variables that look like the collection's, and are not."""
+"""Names of variables that look like the collection's, and are not (private to the collection)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from difflib import get_close_matches
 
-from ..module_utils.kubesphere.words import some
+from ..kubesphere.words import some
 
 PREFIX = "kubesphere_"
 
