@@ -25,7 +25,10 @@ from ..plugin_utils.progress_channel import tell
 from ..plugin_utils.road import ARGUMENT_SPEC, GOALS, Road
 from ..plugin_utils.tally import Tally
 
-_EACH = "Take the playbook each, or the role's entry point each (tasks_from: each), where it has one."
+_EACH = (
+    "Take the playbook each (status_each, renew_each, unbind_each), or the role's entry point each (tasks_from: each), "
+    "where it has one."
+)
 
 
 class ActionModule(GoalAction):
@@ -121,6 +124,13 @@ class _All:
         except (AnsibleError, TypeError) as error:  # TypeError: applies is neither true nor false
             return partial(failure, f"{name}: {error}")
 
+    def needs(self, name: str, phase: int) -> bool:
+        """Whether a cluster goes no further if the host fails in a phase; if that cannot be known, it does not."""
+        try:
+            return self._road.needs(name, phase)
+        except (AnsibleError, TypeError):
+            return True
+
     def verdict(self, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
         """Why clusters may go no further; what is to be said of the others is said now, before anything is written."""
         self._warn([*self._road.warnings(), *(text for each in outcomes.values() for text in each.get("warnings", ()))])
@@ -144,7 +154,8 @@ class _All:
             self._shared.refresh()
 
     def ended(self, name: str) -> None:
-        """Forget a cluster."""
+        """Forget a cluster; a host that has failed may have changed something, too."""
+        self.passed(name)
         self._road.forget(name)
         self._shared.leave(name)
 

@@ -53,6 +53,12 @@ options:
           - Name of a variable that says whether the phase is for a cluster.
           - By default it is for every cluster.
         type: str
+      needed_by:
+        description:
+          - Name of a variable that says whether a cluster needs what the first one does in this phase. If the first one
+            fails in it, those that do not need it go on.
+          - By default all need it.
+        type: str
       register:
         description:
           - Name of the variable that gets the results of the phase, for later phases and later tasks.
@@ -63,7 +69,7 @@ options:
         description:
           - For which clusters the phase is. V(first) is the cluster that O(first) names, V(others) are all but that.
           - The others begin such a phase when the first one has finished it, and not at all if the first one has
-            failed. If the first one is not in the play, nobody waits for it.
+            failed in what they need. If the first one is not in the play, nobody waits for it.
         type: str
         choices: [all, first, others]
         default: all

@@ -29,6 +29,7 @@ _PHASE = {
     "module": {"type": "str", "required": True, "choices": sorted(GOALS)},
     "arguments": {"type": "list", "elements": "str", "required": True},
     "applies": {"type": "str"},
+    "needed_by": {"type": "str"},
     "register": {"type": "str", "required": True},
     "waits": {"type": "bool", "default": False},
     "clusters": {"type": "str", "default": "all", "choices": ["all", "first", "others"]},
@@ -99,14 +100,20 @@ class Road:
         if name not in self._meant:
             failed = [variables[each]["clusters"].get(name, {}).get("failed") for each in self._asked["after"]]
             self._meant[name] = not any(failed) and self._hosts.holds(variables)
-        applies = self.phases[phase]["applies"]
-        if applies and applies not in variables:
+        return self._meant[name] and self._says(name, phase, "applies")
+
+    def needs(self, name: str, phase: int) -> bool:
+        """Whether a cluster needs what the first one does in a phase."""
+        return self._says(name, phase, "needed_by")
+
+    def _says(self, name: str, phase: int, which: str) -> bool:
+        """What a cluster's variable says that the phase names by an option; true where it names none."""
+        variables, variable = self.variables(name), self.phases[phase][which]
+        if variable and variable not in variables:
             raise AnsibleActionFail(
-                f"{COLLECTION}.fleet: there is no variable {applies}, which applies names: mend one of them"
+                f"{COLLECTION}.fleet: there is no variable {variable}, which {which} names: mend one of them"
             )
-        return self._meant[name] and (
-            not applies or boolean(self._hosts.values([applies], variables).get(applies, False))
-        )
+        return not variable or boolean(self._hosts.values([variable], variables).get(variable, False))
 
     def problem(self, name: str) -> str:
         """Why nothing can be done with a cluster in this process; empty if it can."""

@@ -20,6 +20,7 @@ from tests.integration.kubesphere import (
     configuration,
     eventually,
     installer_log,
+    names,
     settings,
     steer,
 )
@@ -316,3 +317,16 @@ def machine() -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("192.0.2.1", 9))  # sends nothing
         return str(probe.getsockname()[0])
+
+
+def test_direct_members_are_imported_where_agents_have_nobody_to_call(
+    controller: Controller, alone: Fleet, fleet: Fleet, host: Cluster
+) -> None:
+    assert alone.members.keys() == {"member-1"}
+    wanted = fleet.with_member("member-1", kubesphere_connection="agent").with_all(kubesphere_proxy_timeout=3)
+    run = controller.playbook("site", wanted)
+    assert run.status == 2
+    assert run.failures.keys() == {"host", "member-1"}, run.output
+    assert "its EXTERNAL-IP is pending" in run.failures["host"]
+    assert "host has failed (proxy), so this was not begun" in run.failures["member-1"]
+    assert names(host) == ["host", "member-2"]

@@ -60,6 +60,9 @@ class Work(Protocol):
     def call(self, name: str, phase: int) -> Call | None:
         """What is to be done with a cluster in a phase, which raises nothing; None if the phase is not for it."""
 
+    def needs(self, name: str, phase: int) -> bool:
+        """Whether a cluster goes no further if the one that goes first fails in a phase."""
+
     def verdict(self, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
         """Why clusters may go no further, by name, seen side by side."""
 
@@ -87,8 +90,8 @@ class FanOut:
     """Clusters on their roads, each in a thread of its own; none waits for another, or fails because of another.
 
     There are two exceptions. Where a phase follows the cluster that goes first, the host, the others wait for it, and
-    are not begun if it fails. And where a phase is judged, clusters wait until all can be seen side by side; but once
-    most have come, one that takes much longer is waited for no more, and is judged when it comes.
+    are not begun if it fails in what they need. And where a phase is judged, clusters wait until all can be seen side
+    by side; but once most have come, one that takes much longer is waited for no more, and judged when it comes.
 
     What is to be done is asked for when there is room for it, later phases before earlier ones: what has been begun is
     brought to its end before more is begun.
@@ -165,7 +168,7 @@ class FanOut:
                     if call is None:
                         self._pass(name, phase)
                         moved = True
-                    elif self._is_held(name, phase):
+                    elif self._is_held(name, phase) and self._work.needs(name, self._first_at):  # where it has failed
                         self._refuse(name, phase)
                     else:
                         future = pool.submit(timed, call)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -35,9 +35,13 @@ class Told:
         self.judged: list[set[str]] = []
         self.past: list[str] = []
         self.at_the_end: list[str] = []
+        self.spared: Collection[tuple[str, str]] = ()  # by name, and the phase that the first one may fail in
 
     def call(self, name: str, phase: int) -> Call | None:
         return self._calls(name, self._phases[phase].name)
+
+    def needs(self, name: str, phase: int) -> bool:
+        return (name, self._phases[phase].name) not in self.spared
 
     def verdict(self, outcomes: Mapping[str, Outcome]) -> Mapping[str, str]:
         self.judged.append(set(outcomes))
@@ -62,9 +66,11 @@ def run(
     phases: Sequence[Phase] = ONE,
     in_flight: int = 50,
     verdict: Mapping[str, str] | None = None,
+    spared: Collection[tuple[str, str]] = (),
     **how: Any,
 ) -> Told:
     told = Told(calls, phases, verdict)
+    told.spared = spared
     FanOut(told, phases, list(names), in_flight, **how).run()
     assert sorted(told.at_the_end) == sorted(names), "each cluster ends once"
     return told
@@ -198,6 +204,31 @@ def test_nothing_follows_one_that_has_failed() -> None:
     assert sorted(told.outcomes) == [("a", "install"), ("a", "join"), ("host", "install")]
     assert told.outcomes["a", "join"]["failed"]
     assert told.outcomes["a", "join"]["msg"].startswith("host has failed (install), so this was not begun.")
+
+
+def test_what_does_not_need_a_phase_goes_on_where_the_first_one_has_failed_in_it() -> None:
+    phases = (Phase("install"), Phase("address"), Phase("join", follows=True))
+
+    def calls(name: str, phase: str) -> Call | None:
+        if (name == "host") != (phase in ("install", "address")):
+            return None
+        return lambda: {"failed": phase == "address"}
+
+    told = run(calls, ["direct", "agent", "host"], phases, first="host", spared=[("direct", "address")])
+    assert {key for key, outcome in told.outcomes.items() if outcome["failed"]} == {
+        ("host", "address"),
+        ("agent", "join"),
+    }
+    assert told.outcomes["agent", "join"]["msg"].startswith("host has failed (address), so this was not begun.")
+    # Of one that has failed earlier nobody is spared.
+    earlier = run(
+        lambda name, phase: None if (name == "host") != (phase == "install") else (lambda: {"failed": name == "host"}),
+        ["direct", "host"],
+        phases,
+        first="host",
+        spared=[("direct", "address")],
+    )
+    assert earlier.outcomes["direct", "join"]["failed"]
 
 
 def test_nobody_follows_one_that_is_not_there() -> None:

@@ -24,8 +24,9 @@ VARIABLES = {
 
 
 def phase(name: str, register: str, **more: Any) -> dict[str, Any]:
-    fixed = {"module": "cluster_configuration", "arguments": ["arguments"], "applies": None, "clusters": "all"}
-    return {"phase": name, "register": register, "waits": False, "judged": False, **fixed, **more}
+    fixed = {"module": "cluster_configuration", "arguments": ["arguments"], "clusters": "all"}
+    left_out = {"applies": None, "needed_by": None, "waits": False, "judged": False}
+    return {"phase": name, "register": register, **fixed, **left_out, **more}
 
 
 def road(*phases: dict[str, Any], task: Any = None, variables: dict[str, Any] | None = None, **asked: Any) -> Road:
@@ -103,3 +104,11 @@ def test_bounds() -> None:
     task = SimpleNamespace(throttle=3, check_mode=True, environment=[], connection="local")
     assert road(INSTALL, task=task, in_flight=5).bounds == [5, 3]
     assert road(INSTALL).bounds == []
+
+
+def test_who_needs_what_the_first_one_does() -> None:
+    way = road(phase("x", "x"), phase("y", "y", needed_by="waits"))
+    assert [way.needs("b", 0), way.needs("b", 1)] == [True, True]
+    assert road(phase("y", "y", needed_by="spared"), variables={"spared": False}).needs("b", 0) is False
+    with pytest.raises(AnsibleActionFail, match="there is no variable not_there, which needed_by names"):
+        road(phase("y", "y", needed_by="not_there")).needs("b", 0)
