@@ -159,6 +159,52 @@ def test_each_for_itself_comes_to_the_same(controller: Controller, apart: Fleet,
     assert audit.writes() == {}
 
 
+def by_bastion(fleet: Fleet, name: str, **variables: Any) -> Fleet:
+    """The inventory in which a member is reached through another machine."""
+    way = {"ansible_connection": "bastion", "ansible_python_interpreter": sys.executable}
+    return fleet.with_member(name, **way, **variables)
+
+
+def handed_on(run: Run, name: str) -> Any:
+    """What a run hands on by set_stats."""
+    stats = [(task.result.get("ansible_stats") or {}).get("data", {}) for task in run.tasks if task.status == "ok"]
+    [found] = [each[name] for each in stats if name in each]
+    return found
+
+
+def test_a_bastion_knows_status_renewal_and_unbinding(
+    controller: Controller, apart: Fleet, clusters: Clusters, tmp_path: Path
+) -> None:
+    imported = controller.playbook("import", apart)
+    assert imported.status == 0, imported.output
+
+    audit = Audit(clusters.values())
+    wanted = apart.with_member("member-2", kubesphere_group="another")
+    at_once = controller.playbook("status", wanted)
+    by_each = controller.playbook("status_each", by_bastion(wanted, "member-1"))
+    assert (at_once.status, by_each.status) == (0, 0), at_once.output + by_each.output
+    assert handed_on(by_each, "kubesphere_status") == handed_on(at_once, "kubesphere_status")
+    assert [item["cluster"] for item in handed_on(by_each, "kubesphere_status")["drift"]] == ["member-2"]
+    lost = by_bastion(apart, "member-1", kubesphere_kubeconfig=str(tmp_path / "none"))
+    found = controller.playbook("status_each", lost, "-e", "kubesphere_status_fail_on=never")
+    assert [each["cluster"] for each in handed_on(found, "kubesphere_status")["problems"]] == ["member-1"]
+    renewed = controller.playbook("renew_each", by_bastion(apart, "member-1"))
+    assert renewed.status == 0, renewed.output
+    assert audit.writes() == {}
+
+    gone = by_bastion(apart, "member-1", kubesphere_member_state="absent").without("member-2")
+    gone = gone.with_all(kubesphere_unbind=["member-2"], kubesphere_force=True, kubesphere_unbind_max=2)
+    foretold = controller.playbook("unbind_each", gone, "--check")
+    assert foretold.status == 0, foretold.output
+    assert audit.writes() == {}
+    run = controller.playbook("unbind_each", gone)
+    assert run.status == 0, run.output
+    plan, done = handed_on(foretold, "kubesphere_plan"), handed_on(run, "kubesphere_run")
+    assert (plan["summary"], done["summary"]) == ("Plan: 2 to unbind.", "Done: 2 unbound.")
+    assert plan["changes"] == done["changes"]
+    assert names(clusters["host"]) == ["host"]
+
+
 PLUGIN = """
 import os, sys, time
 folder, answer, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
