@@ -231,7 +231,7 @@ def lines(looked_at: Mapping[str, Mapping[str, Any]], host: str) -> list[str]:
         host: inventory name of the host.
     """
     problems = all_problems({name: without_verdict(result) for name, result in looked_at.items()})
-    rows = [("CLUSTER", "ROLE", "SERVER", "KUBERNETES", "KUBESPHERE", "PROBLEMS")]
+    rows: list[tuple[str, ...]] = [("CLUSTER", "ROLE", "SERVER", "KUBERNETES", "KUBESPHERE", "PROBLEMS")]
     for name in sorted(looked_at, key=lambda name: (name != host, name)):
         cluster = looked_at[name].get("cluster") or {}
         standing = (cluster.get("installed") or {}).get("release")
