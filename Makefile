@@ -34,7 +34,7 @@ demo: clusters ## One host and three members as real clusters, installed and imp
 	@printf 'Kubeconfigs:  '; printf ' %s' .sandbox/*.kubeconfig; printf '\n'
 	@printf 'Processes:     build/venv/bin/python -m tests.sandbox status\n'
 	@printf 'Take it down:  make demo-clean\n'
-	@printf 'What of it is real, and what a stand-in plays: README.md\n'
+	@printf 'What of it is real, and what a stand-in plays: docs/demo.md\n'
 	@printf 'The fleet in a picture, for your browser: build/report/index.html\n'
 
 demo-clean: tools ## Take the demo's clusters down
