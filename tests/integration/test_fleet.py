@@ -142,7 +142,9 @@ def told(run: Run) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_each_for_itself_comes_to_the_same(controller: Controller, apart: Fleet, clusters: Clusters) -> None:
+def test_each_for_itself_comes_to_the_same(
+    controller: Controller, apart: Fleet, clusters: Clusters, tmp_path: Path
+) -> None:
     described = apart.with_member("member-1", kubesphere_labels={"of": "{{ inventory_hostname }}"})
     described = described.with_all(kubesphere_region="{{ 'eu' if inventory_hostname == 'member-1' else omit }}")
     audit = Audit(clusters.values())
@@ -152,8 +154,12 @@ def test_each_for_itself_comes_to_the_same(controller: Controller, apart: Fleet,
     assert at_once.actions == each.actions != []
     assert told(at_once) == told(each)
     bastion = described.with_member("member-1", ansible_connection="bastion", ansible_python_interpreter=sys.executable)
-    there = controller.playbook("each", bastion, "--check", "--diff")
-    assert there.actions == each.actions, there.output
+    there = controller.playbook("each", bastion, "--check", "--diff", "-e", f"report_dir={tmp_path}")
+    assert [action for action in there.actions if str(tmp_path) not in action] == each.actions, there.output
+    plan = handed_on(there, "kubesphere_plan")
+    assert plan["changes"] == handed_on(at_once, "kubesphere_plan")["changes"]
+    [written] = json.loads((tmp_path / "report.json").read_text())["runs"]
+    assert (written["of"], written["summary"]) == ("each", plan["summary"])
     refused = controller.playbook("site", bastion, "--check")
     assert "its connection is bastion" in refused.failures["member-1"]
     assert audit.writes() == {}

@@ -43,6 +43,13 @@ def test_a_plan() -> None:
     assert found["runs"][0]["planned"] is True
 
 
+def test_a_plan_that_was_put_together_already_is_taken() -> None:
+    given = {"planned": True, "summary": "Plan: it is known.", "changes": {}, "problems": {}, "warnings": {}}
+    found = told({"a": {"import_fleet": batch("a")}}, told=given)
+    assert found["runs"][0]["summary"] == "Plan: it is known."
+    assert outcomes(found)["a"] == "as it should be"
+
+
 def test_status_does_nothing_whatever_else_the_play_did() -> None:
     status = {"verdict": "drift", "problems": [], "drift": [{"cluster": "b", "text": "it differs"}], "unplanned": ["a"]}
     found = told({"a": {"import_fleet": batch("a")}}, of="status", status=status)
