@@ -258,6 +258,12 @@ def playbooks() -> list[tuple[str, list[Any]]]:
     return written + [each for origin, found in [*of_plugins(), *of_roles()] for each in sorted_out(origin, found)]
 
 
+def test_where_one_starts_every_playbook_is_named() -> None:
+    text = (ROOT / "roles" / "kubesphere" / "meta" / "argument_specs.yml").read_text()
+    told = set(re.findall(r"C\((\w+)\)", text.partition("    options:")[0]))
+    assert {file.stem for file in (ROOT / "playbooks").glob("*.yml")} <= told
+
+
 def test_every_role_has_an_example() -> None:
     """Playbooks are not in ansible-doc, so roles say what runs them."""
     found = dict(of_roles())
