@@ -18,6 +18,8 @@ highlight_language = "YAML+Jinja"
 suppress_warnings = ["misc.highlighting_failure"]  # outputs with … in them are no console's, and no YAML
 
 html_theme = "sphinx_ansible_theme"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_title = f"kubesphere.multicluster {version}"
 html_show_copyright = False
 html_theme_options = {
