@@ -29,13 +29,16 @@ _TYPES: dict[str, tuple[type, ...]] = {
 """Python's types by Ansible's names; any other, such as raw, is anything."""
 
 OF_ANSIBLE = {
-    "changed", "failed", "skipped", "msg", "diff", "warnings", "deprecations", "exception", "invocation", "item",
-    "ansible_loop_var", "ansible_facts", "attempts", "_ansible_no_log", "skip_reason", "censored",
+    "changed", "failed", "skipped", "msg", "diff", "warnings", "deprecations", "exception", "invocation",
+    "ansible_loop_var", "ansible_facts", "attempts", "failed_when_result", "failed_when_suppressed_exception",
 }  # fmt: skip
 """What every task may return."""
 
 OF_A_ROAD = {"phase", "module", "seconds"}
 """What the module fleet adds to a result."""
+
+_UNTOLD = {"skipped", "skip_reason", "unreachable", "censored"}
+"""What a result has of which nothing can be said."""
 
 _NONE = re.compile(r"\b(none|null)\b", re.IGNORECASE)
 
@@ -101,23 +104,56 @@ def type_problems(value: Any, described: Documentation, path: str) -> Iterator[s
         )
 
 
+def task_problems(action: str, result: Mapping[str, Any], *, failed: bool) -> list[str]:
+    """How a task's result, whatever became of it, differs from what its module documents.
+
+    Args:
+        action: full name of the module; what is not the collection's has no problems.
+        result: as a callback gets it: of a loop, or of a road with what it did for each cluster, too.
+        failed: whether the task failed; ansible-core 2.19 does not say so in the result of one without a loop.
+    """
+    collection, _dot, module = action.rpartition(".")
+    if collection != "kubesphere.multicluster":
+        return []
+    found: list[str] = []
+    for each in result.get("results", [{**result, **({"failed": True} if failed else {})}]):
+        clusters = [(outcome["module"], outcome) for outcome in _outcomes(each)] if module == "fleet" else []
+        # without run_once, a fleet returns what its cluster's module does, too
+        known = {name for inner, _outcome in clusters if "seconds" in each for name in returned_by(inner)}
+        for name, returned, more in [(module, each, known), *((*pair, set()) for pair in clusters)]:
+            if not returned.keys() & _UNTOLD:
+                ignored = OF_ANSIBLE | OF_A_ROAD | more | {returned.get("ansible_loop_var", "item")}
+                found += (f"{name}: {problem}" for problem in result_problems(returned, returned_by(name), ignored))
+    return found
+
+
+def _outcomes(fleet: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the module fleet did with each cluster, in each phase."""
+    for phase in (fleet.get("registers") or {"": fleet}).values():
+        yield from phase.get("clusters", {}).values()
+
+
 def result_problems(
-    result: Documentation, returned: Documentation, ignored: set[str], where: str = ""
+    result: Mapping[str, Any], returned: Documentation, ignored: set[str], where: str = ""
 ) -> Iterator[str]:
     """How a real result differs from a RETURN block: keys that it does not know, and others that it promises.
 
     Args:
-        result: what a module has returned, without failing.
+        result: what a module has returned.
         returned: the RETURN block.
         ignored: keys that need no documentation.
         where: what the path of a key begins with.
     """
-    yield from (f"{where}{name} is not documented" for name in result if name not in {*returned, *ignored})
+    known = {*returned, *ignored}
+    unknown = (name for name in result if name not in known and not name.startswith("_ansible_"))
+    yield from (f"{where}{name} is not documented" for name in unknown)
     for name, described in returned.items():
-        path, value = f"{where}{name}", result.get(name)
+        path, value, when = f"{where}{name}", result.get(name), described["returned"]
         if name not in result:
-            if described["returned"] in ("always", "success"):
-                yield f"{path} is documented as returned: {described['returned']}, and is missing"
+            if _is_promised(when, result):
+                yield f"{path} is documented as returned: {when}, and is missing"
+        elif when == "on failure" and not _failed(result):
+            yield f"{path} is documented as returned: {when}, and is there without one"
         elif value is None:
             if not _NONE.search(" ".join(_texts(described["description"]))):
                 yield f"{path} is None, which its description does not mention"
@@ -126,6 +162,20 @@ def result_problems(
             for inner in value if isinstance(value, list) else [value]:
                 if "contains" in described and isinstance(inner, dict):
                     yield from result_problems(inner, described["contains"], set(), f"{path}.")
+
+
+def _is_promised(when: str, result: Mapping[str, Any]) -> bool:
+    """Whether a documented condition holds; of one that is said in free words nobody knows."""
+    if when.startswith("success"):  # and, said after it, in which other case
+        return not _failed(result)
+    if when == "when something is written":
+        return bool(result.get("changed")) and not _failed(result)
+    return when == "always"
+
+
+def _failed(result: Mapping[str, Any]) -> bool:
+    """Whether a module may have failed: with ``failed_when`` the result says something else."""
+    return bool(result.get("failed")) or "failed_when_result" in result
 
 
 def _is(value: Any, kind: str) -> bool:

@@ -8,14 +8,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests import plugin_docs
 from tests.check.command import environment, tool
 from tests.integration.window import Window
+from tests.plugin_docs import task_problems
 from tests.prepare import MAIN, Environment
 
 Variables = dict[str, Any]
@@ -122,11 +122,6 @@ class Run:
         return [task.result for task in self.tasks if task.action == name and host in (None, task.host)]
 
     @property
-    def undocumented(self) -> list[str]:
-        """How what modules have returned differs from what they document."""
-        return list(dict.fromkeys(_undocumented(self.tasks)))
-
-    @property
     def table(self) -> list[str]:
         """The lines that the role report shows."""
         shows = (task.result for task in self.tasks if task.task.endswith("Show what stands"))
@@ -163,7 +158,8 @@ class Started:
         """Wait for its end.
 
         Raises:
-            AssertionError: it does not end within so many seconds, or it shows a traceback.
+            AssertionError: it does not end within so many seconds, it shows a traceback, or a module returned
+                something else than it documents.
         """
         try:
             status = self.process.wait(timeout)
@@ -174,12 +170,16 @@ class Started:
         assert "Traceback" not in output, output
         tasks: list[Task] = []
         stats: dict[str, dict[str, int]] = {}
+        problems: list[str] = []
         for line in self._record.read_text().splitlines() if self._record.exists() else []:
             record = json.loads(line)
             if "stats" in record:
                 stats = record["stats"]
             else:
+                failed = record["status"] in ("failed", "ignored")
+                problems += task_problems(record["action"], record["result"], failed=failed)
                 tasks += _unfolded(Task(**record))
+        assert not problems, f"what was returned is not what is documented: {sorted(set(problems))}"
         return Run(status, output, tasks, stats, time.monotonic() - self._started)
 
 
@@ -306,25 +306,6 @@ def _unfolded(task: Task) -> list[Task]:
         status = "failed" if result.get("failed") else "ok"
         found.append(Task(status, host, f"kubesphere.multicluster.{result['module']}", task.task, result))
     return found
-
-
-def _undocumented(tasks: Iterable[Task]) -> Iterator[str]:
-    """How what modules have returned differs from their RETURN blocks."""
-    for task in tasks:
-        module = task.action.removeprefix("kubesphere.multicluster.")
-        if module in (task.action, "outcome") or task.status == "skipped":  # outcome: see _unfolded
-            continue
-        returned = plugin_docs.returned_by(module)
-        ignored = {*plugin_docs.OF_ANSIBLE, *plugin_docs.OF_A_ROAD}
-        for result in task.result.get("results") or [task.result]:
-            if result.keys() & {"skipped", "censored"}:
-                continue
-            if result.get("failed"):
-                problems = [f"{name} is not documented" for name in result if name not in {*returned, *ignored}]
-            else:  # without run_once, a fleet returns what its phase does
-                known = {*ignored, *result} if module == "fleet" else ignored
-                problems = list(plugin_docs.result_problems(result, returned, known))
-            yield from (f"{module}: {problem}" for problem in problems)
 
 
 def _processes_with(variable: str, value: str) -> list[int]:

@@ -14,6 +14,7 @@ import ansible_runner
 
 from tests.check.command import environment
 from tests.integration.controller import Fleet
+from tests.plugin_docs import task_problems
 
 PLAYBOOKS = ("site", "import", "renew", "report", "status", "unbind", "upgrade")
 HOST, MEMBERS = "kubesphere_host", "kubesphere_members"
@@ -144,7 +145,12 @@ class Job:
             assert not thread.is_alive(), f"{playbook} still runs:\n{runner.stdout.read()}"
             output = runner.stdout.read()
             assert "Traceback" not in output, output
-            return Ended(str(runner.status), int(runner.rc), output, list(runner.events))
+            ended = Ended(str(runner.status), int(runner.rc), output, list(runner.events))
+            for name in ("ok", "failed"):
+                for told in (each["event_data"] for each in ended.of(f"runner_on_{name}")):
+                    problems = task_problems(told["task_action"], told["res"], failed=name == "failed")
+                    assert not problems, f"what was returned is not what is documented: {problems}"
+            return ended
 
         return end
 

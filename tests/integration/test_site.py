@@ -100,10 +100,15 @@ def test_first_run_installs_and_imports(first: Run, host: Cluster, member: Clust
     assert imported["nodes"] == 1
 
 
-def test_modules_return_what_they_document(foretold: Run, first: Run) -> None:
-    assert len([task for task in first.tasks if task.action.startswith("kubesphere.multicluster.")]) > 5
-    assert foretold.undocumented == []
-    assert first.undocumented == []
+def test_a_run_fails_whose_modules_return_what_they_do_not_document(
+    controller: Controller, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = {"cluster_role": "host", "path": str(tmp_path)}
+    local = fleet.with_all(ansible_connection="local")
+    assert controller.module("manifests", "host", local, arguments).status == 0
+    monkeypatch.setattr("tests.plugin_docs.returned_by", lambda _module: {})
+    with pytest.raises(AssertionError, match="manifests: files is not documented"):
+        controller.module("manifests", "host", local, arguments)
 
 
 def test_table_shows_what_stands(first: Run) -> None:

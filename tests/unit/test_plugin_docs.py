@@ -17,6 +17,7 @@ from tests.plugin_docs import (
     result_problems,
     returned_by,
     sample_problems,
+    task_problems,
 )
 from tests.prepare import ROOT
 
@@ -109,6 +110,99 @@ def test_what_is_wrong_with_a_result() -> None:
         "b",
         "d.f",
         "d.e",
+    ]
+
+
+def test_conditions_that_a_result_has_to_meet() -> None:
+    returned = {
+        name: {"description": name, "type": "str", "returned": when}
+        for name, when in {"a": "always", "s": "success", "w": "when something is written", "e": "on failure"}.items()
+    }
+    known = {"changed", "failed"}
+
+    def problems(**result: Any) -> str:
+        return " ".join(each.partition(" ")[0] for each in result_problems(result, returned, known))
+
+    assert problems() == "a s"
+    assert problems(a="", s="") == problems(a="", s="", w="", changed=True) == ""
+    assert problems(a="", s="", changed=True) == "w"
+    assert problems(a="", s="", e="") == "e"
+    assert problems(failed=True) == "a"
+    assert problems(failed=True, a="", e="") == ""
+
+
+WRITTEN = {"changed": False, "junit": "a.xml", "json": "a.json"}
+SEEN = {"release": "v3.4.1", "cluster_role": "member", "finished": True, "upgraded_from": None, "changed": False}
+
+
+def fleet_of(result: dict[str, Any]) -> dict[str, Any]:
+    noted = {**result, "phase": "install", "module": "cluster_configuration", "seconds": 0.1}
+    lists: dict[str, list[str]] = {"changed_clusters": [], "failed_clusters": []}
+    return {"changed": False, "ended": 1.0, "clusters": {"member-1": noted}, **lists}
+
+
+@pytest.mark.parametrize(
+    ("action", "result"),
+    [
+        ("results", WRITTEN),
+        ("results", {"failed": True, "msg": "m", "error": "KubeError", "exception": "e"}),
+        (
+            "results",
+            {"failed_when_result": False, "failed_when_suppressed_exception": "e", "msg": "m", "error": "KubeError"},
+        ),
+        (
+            "results",
+            {
+                "results": [
+                    {**WRITTEN, "each": 1, "ansible_loop_var": "each", "_ansible_no_log": None},
+                    {"skipped": True},
+                ]
+            },
+        ),
+        ("results", {"changed": False, "skip_reason": "Conditional result was False", "false_condition": "a"}),
+        ("results", {"changed": False, "results": [], "skipped_reason": "No items in the list"}),
+        ("results", {"censored": "the output has been hidden"}),
+        ("results", {"unreachable": True, "msg": "m", "changed": False}),
+        ("fleet", fleet_of(SEEN)),
+        ("fleet", {**fleet_of(SEEN), **SEEN, "seconds": 0.1}),
+        ("fleet", {**fleet_of(SEEN), "registers": {"install_fleet": fleet_of(SEEN)}}),
+    ],
+)
+def test_a_task_that_returns_what_its_module_documents(action: str, result: dict[str, Any]) -> None:
+    assert task_problems(f"{COLLECTION}.{action}", result, failed=False) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "result", "problem"),
+    [
+        ("results", {**WRITTEN, "more": 1}, "results: more is not documented"),
+        ("results", {"junit": "a.xml"}, "results: json is documented as returned: success, and is missing"),
+        ("results", {"failed": True, "more": 1}, "results: more is not documented"),
+        ("results", {"results": [WRITTEN, {**WRITTEN, "more": 1}]}, "results: more is not documented"),
+        ("fleet", {**fleet_of(SEEN), "more": 1}, "fleet: more is not documented"),
+        ("fleet", {**fleet_of(SEEN), **SEEN, "seconds": 0.1, "more": 1}, "fleet: more is not documented"),
+        ("fleet", fleet_of({**SEEN, "more": 1}), "cluster_configuration: more is not documented"),
+        (
+            "fleet",
+            {**fleet_of(SEEN), "registers": {"a": fleet_of({**SEEN, "more": 1})}},
+            "cluster_configuration: more is not documented",
+        ),
+    ],
+)
+def test_a_task_that_returns_something_else(action: str, result: dict[str, Any], problem: str) -> None:
+    assert task_problems(f"{COLLECTION}.{action}", result, failed=False) == [problem]
+
+
+def test_tasks_of_others_are_not_looked_at() -> None:
+    assert task_problems("ansible.builtin.debug", {"more": 1}, failed=False) == []
+
+
+def test_a_failure_that_its_result_does_not_tell() -> None:
+    result = {"msg": "m", "error": "KubeError"}
+    assert task_problems(f"{COLLECTION}.metrics", result, failed=True) == []
+    assert [each.split()[1] for each in task_problems(f"{COLLECTION}.metrics", result, failed=False)] == [
+        "path",
+        "error",
     ]
 
 
