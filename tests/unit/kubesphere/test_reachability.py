@@ -81,6 +81,40 @@ def test_the_pod_is_like_the_agents(cluster: Cluster) -> None:
     assert (seen.reached, seen.weak) == (False, True)
 
 
+def test_the_pod_is_let_in_where_the_strictest_rules_hold(cluster: Cluster) -> None:
+    """The restricted Pod Security Standard, and quotas that want requests and limits; it may ask nothing of the API."""
+    from_member()
+    [job] = cluster.jobs
+    assert job["labels"] == {"app.kubernetes.io/component": "reachability"}
+    assert job["pod_spec"]["automountServiceAccountToken"] is False
+    [container] = job["pod_spec"]["containers"]
+    assert container["name"] == "wget"
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "runAsNonRoot": True,
+        "runAsUser": 65534,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container["resources"] == {
+        "requests": {"cpu": "10m", "memory": "16Mi"},
+        "limits": {"cpu": "100m", "memory": "64Mi"},
+    }
+
+
+def test_the_api_server_is_asked_from_a_pod(cluster: Cluster) -> None:
+    reachability.api_server_from_host(FakeSession("host"), "https://10.0.0.2:6443/", IMAGE)
+    [container] = cluster.jobs[0]["pod_spec"]["containers"]
+    url = "https://10.0.0.2:6443/version"
+    assert container["command"] == ["wget", "-q", "-T", "5", "--no-check-certificate", "-O", "-", url]
+
+
+@pytest.mark.parametrize(("letters", "shown"), [(160, "x" * 160), (161, "x" * 160 + "…")])
+def test_what_a_program_says_at_length_is_cut(cluster: Cluster, letters: int, shown: str) -> None:
+    cluster.said = failed("x" * letters)
+    assert from_member().detail == f"{ADDRESS} does not answer: {shown}"
+
+
 @pytest.mark.parametrize(
     ("said", "detail"),
     [
@@ -194,8 +228,9 @@ def test_any_answer_of_an_api_server_will_do(cluster: Cluster, said: jobs.Ended,
 def test_api_server_is_looked_at_from_here_where_no_pod_can_be_had(cluster: Cluster) -> None:
     cluster.said = Forbidden("no", "host")
     cluster.page = probe.Answer(401)
-    evidence = reachability.api_server_from_host(FakeSession("host"), "https://10.0.0.2:6443", IMAGE)
+    evidence = reachability.api_server_from_host(FakeSession("host"), "https://10.0.0.2:6443/", IMAGE)
     assert (evidence.reached, evidence.weak) == (True, True)
+    assert evidence.detail.endswith(" (a pod in host could not try: no)")
     assert cluster.asked == [("https://10.0.0.2:6443/version", False)]
     planned = reachability.api_server_from_host(FakeSession("host", planning=True), "https://10.0.0.2:6443", IMAGE)
     assert (planned.reached, planned.weak) == (True, True)
