@@ -122,7 +122,7 @@ def test_a_strategy_that_goes_host_by_host(
     audit = Audit(clusters.values())
     refused = controller.playbook(play(tmp_path, IMPORT, strategy="free"), apart)
     assert refused.status == 2
-    assert "Take the playbook each, or the role's entry point each" in refused.failures["member-1"]
+    assert "or the role's entry point each (tasks_from: each)" in refused.failures["member-1"]
     assert audit.writes() == {}
     run = controller.playbook(play(tmp_path, {**IMPORT, "tasks_from": "each"}, strategy="free"), apart)
     assert run.status == 0, run.output
