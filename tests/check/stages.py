@@ -58,7 +58,7 @@ def docs() -> list[Result]:
 
 def integration() -> list[Result]:
     """The tests against real API servers."""
-    # Half an hour on an idle machine. KubeSphere's own programs, where they are given, take longer than their stand-ins.
+    # Half an hour on an idle machine; KubeSphere's own programs, where they are given, take longer than stand-ins.
     timeout = 4500 if os.environ.get("KUBESPHERE_ASSETS") else 3300
     return run_pytest("integration", ["tests/integration"], MAIN, timeout=timeout)
 
