@@ -21,6 +21,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from .errors import ConnectionOptionError
@@ -81,11 +82,9 @@ def ask(context: Context, refused: Secret | None = None) -> Credential:
     """
     call = _call(context)
     question = hashlib.sha256(json.dumps(call, sort_keys=True, default=str).encode()).hexdigest()
-    found = _given.get(question, lambda: _run(*call))
-    if found.has_ended(refused):
-        _given.forget(question)
-        found = _given.get(question, lambda: _run(*call))
-    return found
+    run = partial(_run, *call)
+    found = _given.get(question, run)
+    return _given.get_after(found, question, run) if found.has_ended(refused) else found
 
 
 def _call(context: Context) -> tuple[list[str], dict[str, str], str]:

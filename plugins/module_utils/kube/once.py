@@ -55,6 +55,18 @@ class Once(Generic[T]):
         with self._lock:
             self._answers.pop(question, None)
 
+    def get_after(self, former: T, question: Hashable, ask: Callable[[], T]) -> T:
+        """The answer that follows a former one: asked for once, however many still have that one.
+
+        Raises:
+            KubeError: it was not found.
+        """
+        with self._lock:
+            answer = self._answers.get(question)
+            if answer is not None and answer.done() and answer.exception() is None and answer.result() is former:
+                del self._answers[question]
+        return self.get(question, ask)
+
     def known(self) -> list[T]:
         """The answers that have been found."""
         with self._lock:

@@ -18,6 +18,7 @@ from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube impor
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.connection import Connection, resolve
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.errors import ConnectionOptionError
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.kubeconfig import load_merged
+from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.once import Once
 from ansible_collections.kubesphere.multicluster.plugins.module_utils.kube.secret import Secret
 
 from tests.unit.kube.test_connection import config
@@ -168,6 +169,13 @@ class TestSideBySide:
         assert begun(tmp_path) == ["refused"]
         second.token_in_place_of(first.token)
         assert begun(tmp_path) == ["refused"] * 2
+
+    def test_whoever_still_has_the_ended_one_gets_what_another_was_given(self) -> None:
+        """Many clusters of one user see at the same time that its credential has ended."""
+        answers: Once[list[int]] = Once()
+        ended = answers.get("user", lambda: [1])
+        assert answers.get_after(ended, "user", lambda: [2]) == [2]
+        assert answers.get_after(ended, "user", lambda: [3]) == [2]
 
 
 class TestAsked:
